@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* netpark.h - all of netpark. Each header can also be included by itself. */
+#ifndef NETPARK_H
+#define NETPARK_H
+
+#include <netpark/addr.h>
+#include <netpark/base.h>
+#include <netpark/fd.h>
+#include <netpark/net.h>
+#include <netpark/park.h>
+#include <netpark/poll.h>
+#include <netpark/runtime_poll.h>
+#include <netpark/version.h>
+
+#endif /* NETPARK_H */

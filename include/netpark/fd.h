@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netpark/fd.h - a descriptor that any number of tasks share safely: Go's internal/poll.FD.
+ *
+ * Calls look like blocking ones. Each tries its system call and, where that would block, parks the
+ * calling task until the kernel reports readiness, the deadline passes, or somebody closes. Reads
+ * queue behind reads and writes behind writes; one reader and one writer run at the same time.
+ *
+ * Ownership. A handle begins with one reference, its creator's. np_ref() adds one for another task;
+ * each reference ends with np_close() or np_unref(). np_close() closes for everyone; np_cancel_io()
+ * closes for everyone and keeps your reference. After either, every call under way and every later
+ * one returns NP_ECLOSED; the descriptor's number goes back to the kernel when the last call under
+ * way has left, so it is never used after it was reused, and the memory goes with the last
+ * reference. A task may close a handle that another is using inside a call without a reference of
+ * its own: that call returns NP_ECLOSED, and the handle must not be touched again.
+ *
+ * Deadlines, as in Go, are absolute and stay until changed; an expired one fails every later call
+ * of its direction, even if it would not have blocked. They bound waiting, not system calls.
+ *
+ * Unless said otherwise: any thread or task may call; NULL is -EINVAL; results are 0, a count, or a
+ * negative error; EINTR is retried and never returned; -errno stands for what the system call may
+ * say; np_error_text() tells the failure in full.
+ */
+#ifndef NETPARK_FD_H
+#define NETPARK_FD_H
+
+#include <netpark/base.h>
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct iovec;
+struct msghdr;
+struct np_fd;
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+/** How to take a descriptor. */
+enum np_fd_flags {
+	/* Leave its blocking mode alone, do not poll it: calls block their thread, deadlines are
+	 * refused. For descriptors shared with other processes, which O_NONBLOCK would surprise. */
+	NP_FD_BLOCKING = 1,
+};
+
+/**
+ * np_fd_open() - wrap a descriptor of any kind. Go: os.NewFile, poll.FD.Init
+ * @sysfd: owned by the handle on success, by the caller on failure
+ * @flags: of enum np_fd_flags
+ *
+ * The descriptor is made non-blocking. Sockets join the poller of the first task that has to wait;
+ * other kinds are offered to the calling task's poller now. What the kernel cannot poll (regular
+ * files, directories) gets its old mode back and works as a blocking file: closing does not
+ * interrupt its calls, and deadlines are NP_ENODEADLINE.
+ *
+ * Return: 0; -EBADF; -EINVAL for unknown flags; -EEXIST if the poller holds that number
+ * already; -ENOMEM, -ENOSPC.
+ */
+NP_API int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd);
+
+/**
+ * np_close() - close for everyone and give up the caller's reference. Go: Close
+ *
+ * Wakes every call under way with NP_ECLOSED, then waits until the last has left and the number
+ * is the kernel's again (not for blocking files, whose calls cannot be interrupted). Not from
+ * inside a callback of np_fd_control() or np_raw_read(): it would wait for itself.
+ *
+ * Return: 0; NP_ECLOSED if it was closed already (the reference is given up all the same); the
+ * error of close(2), after which it is closed too. 0 for NULL.
+ */
+NP_API int np_close(struct np_fd *fd);
+
+/** np_cancel_io() - close for everyone, keep the caller's reference. Errors as np_close(). */
+NP_API int np_cancel_io(struct np_fd *fd);
+
+/** np_ref() - a reference for another task; the caller must hold one. Return: @fd. */
+NP_API struct np_fd *np_ref(struct np_fd *fd);
+
+/** np_unref() - give up a reference; the last one closes what nobody closed. NULL is allowed. */
+NP_API void np_unref(struct np_fd *fd);
+
+/** np_is_pollable() - do deadlines and close interrupt its calls? */
+NP_API bool np_is_pollable(const struct np_fd *fd);
+
+/**
+ * np_fd_control() - run @fn on the bare descriptor, which stays open meanwhile. Go: RawControl
+ *
+ * For socket options and the like. @fn must not block, close the descriptor or change its blocking
+ * mode. Since it may change how reads behave, the short-read shortcut (see np_read()) is off from
+ * then on. Return: what @fn returned, or NP_ECLOSED.
+ */
+NP_API int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg);
+
+/* ---- deadlines ---------------------------------------------------------------------------- */
+
+/**
+ * np_set_deadline() - until when reads and writes may wait. Go: SetDeadline
+ * @deadline_ns: of np_time(), see np_deadline(); 0: none; below 0 or past: expired
+ *
+ * Applies to the calls under way, too. Return: 0; NP_ECLOSED; NP_ENODEADLINE if not pollable;
+ * -ENOMEM.
+ */
+NP_API int np_set_deadline(struct np_fd *fd, int64_t deadline_ns);
+NP_API int np_set_read_deadline(struct np_fd *fd, int64_t deadline_ns);
+NP_API int np_set_write_deadline(struct np_fd *fd, int64_t deadline_ns);
+
+/* ---- data --------------------------------------------------------------------------------- */
+
+/**
+ * np_read() - read what there is, at least one byte. Go: poll.FD.Read
+ *
+ * @size 0 returns 0 without a system call. More than 1 GiB is read as 1 GiB.
+ *
+ * The shortcut: after a read on a TCP stream that returned less than @size, nothing is left in the
+ * kernel, so the next read parks without asking first.
+ *
+ * Return: bytes; 0 at the end of the stream (a message socket: an empty message); NP_ECLOSED,
+ * NP_EDEADLINE, NP_ENOTPOLLABLE; -EINVAL for NULL or a @size above SSIZE_MAX; -ECONNRESET or
+ * another -errno; -EAGAIN only for an NP_FD_BLOCKING descriptor that is non-blocking.
+ */
+NP_API ssize_t np_read(struct np_fd *fd, void *buf, size_t size);
+
+/**
+ * np_write() - write all of it. Go: poll.FD.Write
+ *
+ * @size 0 makes one system call of zero bytes (an empty message). Streams are written in pieces of
+ * at most 1 GiB.
+ *
+ * Return: @size; or an error, after which the peer may have got a part: np_write_counted() tells.
+ * NP_ECLOSED, NP_EDEADLINE; -EPIPE (never SIGPIPE for sockets); NP_ESHORTWRITE; -EIO when the
+ * kernel claims more than was given; -EINVAL as np_read(); another -errno.
+ */
+NP_API ssize_t np_write(struct np_fd *fd, const void *buf, size_t size);
+
+/** np_write_counted() - as np_write(), and *ret_written bytes went out, in every case. */
+NP_API ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size,
+				size_t *ret_written);
+
+/**
+ * np_readv() - read into several buffers. As np_read(); @count from 0 to IOV_MAX, else -EINVAL.
+ */
+NP_API ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count);
+
+/**
+ * np_writev() - write all of several buffers. Go: poll.FD.Writev
+ * @iov: advanced past what was written, so after an error it tells where writing stopped
+ *
+ * At most 1,024 buffers go into one system call; empty ones are skipped.
+ * Return: the bytes written; errors as np_write(), also -EINVAL for a sum above SSIZE_MAX.
+ */
+NP_API ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count);
+
+/**
+ * np_recvmsg() - recvmsg(2) that waits. Go: poll.FD.ReadMsg
+ *
+ * Descriptors that arrive are close-on-exec where the kernel can (MSG_CMSG_CLOEXEC) and the
+ * caller's. Return: as recvmsg(2), a zero-length read goes to the kernel; errors as np_read().
+ */
+NP_API ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags);
+
+/** np_sendmsg() - one sendmsg(2) that waits; a stream may be written in part. Go: WriteMsg */
+NP_API ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags);
+
+/* ---- waiting by oneself ------------------------------------------------------------------- */
+
+/**
+ * np_wait() - park until poll(2) would say that @mode is possible
+ * @mode: NP_READ or NP_WRITE
+ *
+ * For libraries that make their own system calls on the descriptor. Level semantics: returns at
+ * once while it is readable (writable), whatever was left unread. Takes the direction's lock, so it
+ * queues behind reads (writes). End of file, hang-up and errors count as ready.
+ *
+ * Return: 0; NP_ECLOSED, NP_EDEADLINE, NP_ENOTPOLLABLE; -EINVAL; NP_ENODEADLINE if not pollable.
+ */
+NP_API int np_wait(struct np_fd *fd, int mode);
+
+/**
+ * np_raw_read() - repeat @fn until it says it is done, waiting in between. Go: RawRead
+ * @fn: makes a non-blocking system call of its own; returns false only after that said EAGAIN
+ *
+ * np_raw_write() the same with the write lock. Return: 0 when @fn returned true; NP_ECLOSED,
+ * NP_EDEADLINE (also before the first call of @fn), NP_ENOTPOLLABLE; -EAGAIN if not pollable.
+ */
+NP_API int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg);
+NP_API int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NETPARK_FD_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netpark/park.h - the seam between netpark and whatever runs the program's tasks.
+ *
+ * A task is who waits: a thread, a fiber, or a callback of the host's own loop. A parker knows how
+ * to stop one and how to make it run again. Everything above (descriptors, deadlines, close from
+ * elsewhere) uses these two calls and nothing else; Go's are gopark and goready.
+ *
+ * A program that only uses threads never sees this header: a thread that calls np_read() and has
+ * no other task is given netpark's thread parker.
+ */
+#ifndef NETPARK_PARK_H
+#define NETPARK_PARK_H
+
+#include <netpark/base.h>
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct np_failure;
+struct np_parker;
+struct np_poller;
+
+/**
+ * struct np_task - one who waits; embedded first in a fiber, a thread's record or a callback's
+ *
+ * Owned by its parker, alive for as long as anybody may make it ready: until the park that was
+ * committed has been answered.
+ */
+struct np_task {
+	const struct np_parker *parker; /* constant */
+	struct np_task *next;           /* link of the ready list that carries it; else undefined */
+	struct np_poller *poller;       /* where descriptors it waits for first are registered;
+					   NULL: the default poller */
+	struct np_failure *failure;     /* its own record for np_error_text(), or NULL for none */
+};
+
+/**
+ * np_commit_fn - what park calls once the task may be resumed from elsewhere
+ *
+ * Publishes the task to whoever will make it ready. Return: true if it did; false if the reason to
+ * park has gone: then the task goes on at once and nobody will make it ready.
+ */
+typedef bool np_commit_fn(struct np_task *task, void *arg);
+
+/** struct np_parker - how tasks of one kind are stopped and resumed */
+struct np_parker {
+	const char *name;
+
+	/**
+	 * park() - stop the running task until it is made ready. Go: gopark
+	 * @self:   the running task
+	 * @commit: called exactly once, when a ready() from another thread can be honoured
+	 * @poller: the poller whose reports will end the park, NULL if another task will. A parker
+	 *          that drives its pollers anyway ignores it; the thread parker leads it.
+	 *
+	 * Returns when commit said false or the task was made ready, exactly once for each park.
+	 * NULL for a parker whose tasks never block (callbacks): they use np_poll_begin().
+	 */
+	void (*park)(struct np_task *self, np_commit_fn *commit, void *arg,
+		     struct np_poller *poller);
+
+	/**
+	 * ready() - make tasks runnable. Go: goready
+	 * @list: tasks of this parker linked through next, ended by NULL; the parker's from now on
+	 *
+	 * Any thread may call it, also one in the middle of np_poller_turn(), so it only queues
+	 * the tasks and does not run them. Each task was parked and is in one list only.
+	 */
+	void (*ready)(struct np_task *list);
+};
+
+/** The task that runs here and now: the one set by np_task_enter(), else this thread's own. */
+NP_API struct np_task *np_task_self(void);
+
+/**
+ * np_task_enter() - say which task runs on this thread from now on
+ * @task: one of the host's; NULL gives the thread its own task back
+ *
+ * A parker that multiplexes tasks on a thread calls it at every switch.
+ * Return: the task set before, or NULL.
+ */
+NP_API struct np_task *np_task_enter(struct np_task *task);
+
+/**
+ * np_task_use_poller() - where the calling task's new registrations go
+ * @poller: NULL for the default poller; must outlive the task's use of it
+ *
+ * Return: the poller used before, or NULL.
+ */
+NP_API struct np_poller *np_task_use_poller(struct np_poller *poller);
+
+/** Make every task of a list ready, whatever their parkers. Any thread. */
+NP_API void np_ready(struct np_task *list);
+
+/** The parker of plain threads. */
+NP_API extern const struct np_parker np_parker_thread;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NETPARK_PARK_H */
