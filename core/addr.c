@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/addr.c - addresses as values: parse, format, compare, and the kernel's form of them.
+ *
+ * By hand, since the system's parsers are not of one mind: inet_aton takes "127.1" and octal, some
+ * inet_pton take leading zeros. As strict as Go's.
+ */
+#include "core/addr.h"
+
+#include "core/failure.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#ifdef __linux__
+enum { HAS_ABSTRACT_NAMES = 1 };
+#else
+enum { HAS_ABSTRACT_NAMES = 0 };
+#endif
+
+enum { IPV6_GROUPS = 8, HOST_MAX = NP_ADDR_TEXT_MAX };
+
+/* What this system's socket addresses hold of a Unix name. */
+#define SUN_PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
+
+_Static_assert(SUN_PATH_SIZE <= NP_ADDR_PATH_MAX, "struct np_addr holds every name there is");
+
+static const uint8_t MAPPED_PREFIX[12] = { [10] = 0xff, [11] = 0xff };
+
+static bool is_mapped(const struct np_addr *addr)
+{
+	return addr->family == NP_ADDR_IPV6 && memcmp(addr->ip, MAPPED_PREFIX, 12) == 0;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static int hex_value(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* ---- parse: IP literals ------------------------------------------------------------------- */
+
+/* Four decimal parts without leading zeros, and nothing after them. */
+static bool parse_ipv4(const char *text, uint8_t ip[4])
+{
+	for (int part = 0; part < 4; part++) {
+		unsigned value = 0;
+		const char *start = text;
+
+		for (; is_digit(*text) && value <= 255; text++)
+			value = value * 10 + (unsigned)(*text - '0');
+		if (text == start || value > 255 || (*start == '0' && text > start + 1))
+			return false;
+		ip[part] = (uint8_t)value;
+		if (*text != (part < 3 ? '.' : '\0'))
+			return false;
+		text++;
+	}
+	return true;
+}
+
+/* Up to four hex digits. Returns how many, 0 for none or too many. */
+static int parse_group(const char *text, uint8_t ip[2])
+{
+	unsigned value = 0;
+	int digits = 0;
+
+	for (; hex_value(text[digits]) >= 0; digits++) {
+		if (digits == 4)
+			return 0;
+		value = value * 16 + (unsigned)hex_value(text[digits]);
+	}
+	ip[0] = (uint8_t)(value >> 8);
+	ip[1] = (uint8_t)(value & 0xff);
+	return digits;
+}
+
+/* What was read before "::" stays in front, the rest moves to the end. */
+static bool expand(uint8_t ip[16], int used, int gap)
+{
+	int tail = used - gap;
+
+	if (used == 16)
+		return false; /* "::" must stand for something */
+	memmove(ip + 16 - tail, ip + gap, (size_t)tail);
+	memset(ip + gap, 0, (size_t)(16 - used));
+	return true;
+}
+
+static bool parse_ipv6(const char *text, uint8_t ip[16])
+{
+	int used = 0;
+	int gap = -1;
+
+	if (text[0] == ':') {
+		if (text[1] != ':')
+			return false;
+		gap = 0;
+		text += 2;
+	}
+	while (*text && used < 16) {
+		int digits = parse_group(text, ip + used);
+
+		if (digits == 0)
+			return false;
+		if (text[digits] == '.') { /* the last four bytes in IPv4's form */
+			if (used > 12 || (gap < 0 && used != 12) || !parse_ipv4(text, ip + used))
+				return false;
+			used += 4;
+			text = "";
+			break;
+		}
+		used += 2;
+		text += digits;
+		if (*text == '\0')
+			break;
+		if (*text++ != ':' || *text == '\0')
+			return false; /* ends in a single colon */
+		if (*text == ':') {
+			if (gap >= 0)
+				return false;
+			gap = used;
+			text++;
+		}
+	}
+	if (*text != '\0')
+		return false;
+	return gap >= 0 ? expand(ip, used, gap) : used == 16;
+}
+
+/* The interface's name, else its number. 0 if it is neither. */
+static uint32_t parse_zone(const char *text)
+{
+	uint32_t index = if_nametoindex(text);
+
+	if (index != 0)
+		return index;
+	for (; is_digit(*text); text++) {
+		if (index > (UINT32_MAX - 9) / 10)
+			return 0;
+		index = index * 10 + (uint32_t)(*text - '0');
+	}
+	return *text == '\0' ? index : 0;
+}
+
+/* Why @text is no IP literal, or NULL. */
+static const char *parse_ip(const char *text, struct np_addr *addr)
+{
+	const char *percent = strrchr(text, '%');
+	char host[HOST_MAX];
+	size_t length = percent ? (size_t)(percent - text) : strlen(text);
+
+	*addr = (struct np_addr){ .family = NP_ADDR_IPV4 };
+	if (length >= sizeof(host))
+		return "not an IP address (names are not looked up)";
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (!percent && parse_ipv4(host, addr->ip))
+		return NULL;
+	addr->family = NP_ADDR_IPV6;
+	if (!parse_ipv6(host, addr->ip))
+		return "not an IP address (names are not looked up)";
+	if (!percent)
+		return NULL;
+	if (is_mapped(addr))
+		return "zone on an IPv4 address";
+	addr->zone = parse_zone(percent + 1);
+	return addr->zone == 0 ? "no such zone" : NULL;
+}
+
+int np_ip_parse(const char *text, struct np_addr *ret_addr)
+{
+	struct np_addr addr;
+	const char *reason;
+
+	if (!text || !ret_addr)
+		return -EINVAL;
+	reason = parse_ip(text, &addr);
+	if (reason)
+		return np__fail_input(NP_EADDRESS, reason, text);
+	*ret_addr = addr;
+	return 0;
+}
+
+/* ---- parse: host and port ----------------------------------------------------------------- */
+
+/* A stretch of text. */
+struct span {
+	const char *start;
+	size_t length;
+};
+
+static bool has(struct span span, char c)
+{
+	return memchr(span.start, c, span.length) != NULL;
+}
+
+/* Why @text has no host and port, or NULL; the checks in Go's order. */
+static const char *split(const char *text, struct span *host, struct span *port)
+{
+	const char *colon = strrchr(text, ':');
+	const char *bracket;
+
+	if (!colon)
+		return "missing port in address";
+	*host = (struct span){ text, (size_t)(colon - text) };
+	*port = (struct span){ colon + 1, strlen(colon + 1) };
+	if (text[0] == '[') {
+		bracket = strchr(text, ']');
+		if (!bracket)
+			return "missing ']' in address";
+		if (bracket[1] == ':' && bracket + 1 != colon)
+			return "too many colons in address";
+		if (bracket + 1 != colon)
+			return "missing port in address";
+		*host = (struct span){ text + 1, (size_t)(bracket - text - 1) };
+	} else if (has(*host, ':')) {
+		return "too many colons in address";
+	}
+	if (has(*host, '[') || has(*port, '['))
+		return "unexpected '[' in address";
+	if (has(*host, ']') || has(*port, ']'))
+		return "unexpected ']' in address";
+	return NULL;
+}
+
+static void copy_span(struct span span, char *buf)
+{
+	memcpy(buf, span.start, span.length);
+	buf[span.length] = '\0';
+}
+
+int np_split_host_port(const char *text, char *ret_host, char *ret_port)
+{
+	struct span host, port;
+	const char *reason;
+
+	if (!text || !ret_host || !ret_port)
+		return -EINVAL;
+	reason = split(text, &host, &port);
+	if (reason)
+		return np__fail_input(NP_EADDRESS, reason, text);
+	copy_span(host, ret_host);
+	copy_span(port, ret_port);
+	return 0;
+}
+
+int np_join_host_port(const char *host, const char *port, char *buf, size_t size)
+{
+	if (!host || !port)
+		return -EINVAL;
+	return snprintf(buf, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+/* Why it is no port, or NULL. None is 0; a sign is allowed, as Go does. */
+static const char *parse_port(struct span text, uint16_t *port)
+{
+	bool negative = false;
+	long value = 0;
+	size_t i = 0;
+
+	if (text.length > 0 && (text.start[0] == '+' || text.start[0] == '-')) {
+		negative = text.start[0] == '-';
+		i = 1;
+	}
+	if (i == 1 && text.length == 1)
+		return "unknown port";
+	for (; i < text.length; i++) {
+		if (!is_digit(text.start[i]))
+			return "unknown port";
+		if (value <= 65535)
+			value = value * 10 + (text.start[i] - '0');
+	}
+	if (value > 65535 || (negative && value > 0))
+		return "invalid port";
+	*port = (uint16_t)value;
+	return NULL;
+}
+
+/* Does the address fit "tcp4" or "tcp6"? A mapped address is one of IPv4. */
+static bool suits(const char *network, const struct np_addr *addr)
+{
+	bool is_v4 = addr->family == NP_ADDR_IPV4 || is_mapped(addr);
+
+	switch (network[strlen(network) - 1]) {
+	case '4':
+		return is_v4;
+	case '6':
+		return !is_v4;
+	default:
+		return true;
+	}
+}
+
+static const char *parse_tcp(const char *network, const char *text, struct np_addr *addr)
+{
+	struct span host, port;
+	char buf[HOST_MAX];
+	const char *reason = split(text, &host, &port);
+	uint16_t number = 0;
+
+	if (!reason)
+		reason = parse_port(port, &number);
+	if (reason)
+		return reason;
+	if (host.length == 0) {
+		*addr = (struct np_addr){ .family = NP_ADDR_WILDCARD, .port = number };
+		return NULL;
+	}
+	if (host.length >= sizeof(buf))
+		return "not an IP address (names are not looked up)";
+	copy_span(host, buf);
+	reason = parse_ip(buf, addr);
+	if (reason)
+		return reason;
+	addr->port = number;
+	return suits(network, addr) ? NULL : "no suitable address found";
+}
+
+static const char *parse_unix(const char *text, struct np_addr *addr)
+{
+	size_t length = strlen(text);
+	bool is_abstract = HAS_ABSTRACT_NAMES && text[0] == '@';
+
+	if (length == 0)
+		return "missing address";
+	if (length > SUN_PATH_SIZE - !is_abstract) /* a path leaves room for its NUL */
+		return "path too long";
+	*addr = (struct np_addr){ .family = NP_ADDR_UNIX, .path_size = (uint8_t)length };
+	memcpy(addr->path, text, length);
+	if (is_abstract)
+		addr->path[0] = '\0';
+	return NULL;
+}
+
+int np_addr_parse(const char *network, const char *text, struct np_addr *ret_addr)
+{
+	struct np_addr addr;
+	const char *reason;
+
+	if (!network || !text || !ret_addr)
+		return -EINVAL;
+	if (strcmp(network, "unix") == 0)
+		reason = parse_unix(text, &addr);
+	else if (strcmp(network, "tcp") == 0 || strcmp(network, "tcp4") == 0 ||
+		 strcmp(network, "tcp6") == 0)
+		reason = parse_tcp(network, text, &addr);
+	else
+		return np__fail_input(NP_ENETWORK, "unknown network", network);
+	if (reason)
+		return np__fail_input(NP_EADDRESS, reason, text);
+	*ret_addr = addr;
+	return 0;
+}
+
+/* ---- format ------------------------------------------------------------------------------- */
+
+static int format_ipv4(const uint8_t ip[4], char *buf, size_t size)
+{
+	return snprintf(buf, size, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+}
+
+static unsigned group(const uint8_t ip[16], int index)
+{
+	return (unsigned)ip[2 * index] << 8 | ip[2 * index + 1];
+}
+
+/* The longest run of two zero groups or more, the first of equals. Its length, 0 for none. */
+static int longest_zeros(const uint8_t ip[16], int *start)
+{
+	int longest = 0;
+
+	for (int i = 0; i < IPV6_GROUPS; i++) {
+		int run = 0;
+
+		while (i + run < IPV6_GROUPS && group(ip, i + run) == 0)
+			run++;
+		if (run > longest) {
+			longest = run;
+			*start = i;
+		}
+		i += run;
+	}
+	return longest >= 2 ? longest : 0;
+}
+
+static void format_ipv6(const uint8_t ip[16], char *buf, size_t size)
+{
+	int start = -1;
+	int zeros = longest_zeros(ip, &start);
+	size_t used = 0;
+
+	for (int i = 0; i < IPV6_GROUPS; i++) {
+		if (zeros > 0 && i == start) {
+			used += (size_t)snprintf(buf + used, size - used, "::");
+			i += zeros - 1;
+			continue;
+		}
+		used += (size_t)snprintf(buf + used, size - used, "%s%x",
+					 i > 0 && i != start + zeros ? ":" : "", group(ip, i));
+	}
+}
+
+static int format_ip(const struct np_addr *addr, char *buf, size_t size)
+{
+	char ip[64];
+	char zone[IF_NAMESIZE];
+
+	if (addr->family == NP_ADDR_IPV4 || is_mapped(addr)) {
+		format_ipv4(addr->family == NP_ADDR_IPV4 ? addr->ip : addr->ip + 12, ip,
+			    sizeof(ip));
+		return snprintf(buf, size, "%s:%u", ip, addr->port);
+	}
+	format_ipv6(addr->ip, ip, sizeof(ip));
+	if (addr->zone == 0)
+		return snprintf(buf, size, "[%s]:%u", ip, addr->port);
+	if (!if_indextoname(addr->zone, zone))
+		snprintf(zone, sizeof(zone), "%u", (unsigned)addr->zone);
+	return snprintf(buf, size, "[%s%%%s]:%u", ip, zone, addr->port);
+}
+
+static int format_unix(const struct np_addr *addr, char *buf, size_t size)
+{
+	char text[NP_ADDR_PATH_MAX + 1];
+
+	if (addr->path_size == 0)
+		return snprintf(buf, size, "%s", HAS_ABSTRACT_NAMES ? "@" : "");
+	for (int i = 0; i < addr->path_size && i < NP_ADDR_PATH_MAX; i++)
+		text[i] = (char)(addr->path[i] == '\0' ? '@' : addr->path[i]);
+	text[addr->path_size < NP_ADDR_PATH_MAX ? addr->path_size : NP_ADDR_PATH_MAX] = '\0';
+	return snprintf(buf, size, "%s", text);
+}
+
+int np_addr_format(const struct np_addr *addr, char *buf, size_t size)
+{
+	switch (addr ? addr->family : NP_ADDR_NONE) {
+	case NP_ADDR_IPV4:
+	case NP_ADDR_IPV6:
+		return format_ip(addr, buf, size);
+	case NP_ADDR_UNIX:
+		return format_unix(addr, buf, size);
+	case NP_ADDR_WILDCARD:
+		return snprintf(buf, size, ":%u", addr->port);
+	default:
+		return snprintf(buf, size, "%s", "");
+	}
+}
+
+/* ---- compare ------------------------------------------------------------------------------ */
+
+bool np_addr_equal(const struct np_addr *a, const struct np_addr *b)
+{
+	const uint8_t *a4, *b4;
+
+	if (!a || !b)
+		return a == b;
+	a4 = a->family == NP_ADDR_IPV4 ? a->ip : is_mapped(a) ? a->ip + 12 : NULL;
+	b4 = b->family == NP_ADDR_IPV4 ? b->ip : is_mapped(b) ? b->ip + 12 : NULL;
+	if (a4 && b4)
+		return memcmp(a4, b4, 4) == 0 && a->port == b->port;
+	if (a->family != b->family)
+		return false;
+	switch (a->family) {
+	case NP_ADDR_IPV6:
+		return memcmp(a->ip, b->ip, 16) == 0 && a->zone == b->zone && a->port == b->port;
+	case NP_ADDR_UNIX:
+		return a->path_size == b->path_size && memcmp(a->path, b->path, a->path_size) == 0;
+	case NP_ADDR_WILDCARD:
+		return a->port == b->port;
+	default:
+		return true;
+	}
+}
+
+/* ---- the kernel's form -------------------------------------------------------------------- */
+
+static int unix_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
+			    socklen_t *ret_length)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	bool is_path = addr->path_size > 0 && addr->path[0] != '\0';
+	size_t length = addr->path_size;
+
+	/* A path ends in NUL, an abstract name where the length says. */
+	if (length + is_path > sizeof(name.sun_path) || length > NP_ADDR_PATH_MAX)
+		return -EINVAL;
+	memcpy(name.sun_path, addr->path, length);
+	memcpy(ret, &name, sizeof(name));
+	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + is_path);
+	return 0;
+}
+
+int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
+			 socklen_t *ret_length)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (addr->family == NP_ADDR_IPV4) {
+		struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(addr->port) };
+
+		memcpy(&name.sin_addr, addr->ip, 4);
+		memcpy(ret, &name, sizeof(name));
+		*ret_length = sizeof(name);
+	} else if (addr->family == NP_ADDR_IPV6) {
+		struct sockaddr_in6 name = {
+			.sin6_family = AF_INET6,
+			.sin6_port = htons(addr->port),
+			.sin6_scope_id = addr->zone,
+		};
+
+		memcpy(&name.sin6_addr, addr->ip, 16);
+		memcpy(ret, &name, sizeof(name));
+		*ret_length = sizeof(name);
+	} else if (addr->family == NP_ADDR_UNIX) {
+		return unix_to_sockaddr(addr, ret, ret_length);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The kernel counts a path's NUL or not, as it was given; an abstract name's NULs are its own. */
+static void unix_from_sockaddr(struct np_addr *ret, const struct sockaddr *sa, socklen_t length)
+{
+	const char *path = (const char *)sa + offsetof(struct sockaddr_un, sun_path);
+	size_t size = 0;
+
+	if (length > offsetof(struct sockaddr_un, sun_path))
+		size = length - offsetof(struct sockaddr_un, sun_path);
+	if (size > NP_ADDR_PATH_MAX)
+		size = NP_ADDR_PATH_MAX;
+	if (size > 0 && (path[0] != '\0' || !HAS_ABSTRACT_NAMES))
+		size = strnlen(path, size);
+	ret->family = NP_ADDR_UNIX;
+	ret->path_size = (uint8_t)size;
+	memcpy(ret->path, path, size);
+}
+
+void np__addr_from_sockaddr(struct np_addr *ret, const struct sockaddr *sa, socklen_t length)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	*ret = (struct np_addr){ .family = NP_ADDR_NONE };
+	if (length < offsetof(struct sockaddr, sa_data))
+		return;
+	if (sa->sa_family == AF_UNIX) {
+		unix_from_sockaddr(ret, sa, length);
+	} else if (sa->sa_family == AF_INET && length >= sizeof(in)) {
+		memcpy(&in, sa, sizeof(in));
+		ret->family = NP_ADDR_IPV4;
+		ret->port = ntohs(in.sin_port);
+		memcpy(ret->ip, &in.sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6 && length >= sizeof(in6)) {
+		memcpy(&in6, sa, sizeof(in6));
+		ret->family = NP_ADDR_IPV6;
+		ret->port = ntohs(in6.sin6_port);
+		ret->zone = in6.sin6_scope_id;
+		memcpy(ret->ip, &in6.sin6_addr, 16);
+	}
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* core/addr.h - struct np_addr to and from the kernel's socket addresses. */
+#ifndef NETPARK_CORE_ADDR_H
+#define NETPARK_CORE_ADDR_H
+
+#include <netpark/addr.h>
+
+#include <sys/socket.h>
+
+/*
+ * The kernel's form. 0; -EINVAL for a Unix name that is too long here, and for families without one
+ * form (NP_ADDR_NONE, NP_ADDR_WILDCARD).
+ */
+int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
+			 socklen_t *ret_length);
+
+/* NP_ADDR_NONE for families that we do not know and for what is cut short. */
+void np__addr_from_sockaddr(struct np_addr *ret, const struct sockaddr *sa, socklen_t length);
+
+#endif /* NETPARK_CORE_ADDR_H */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* core/desc_table.c - slabs, the free list and limbo. */
+#include "core/desc_table.h"
+
+#include "core/poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const uint64_t PLACE_MASK = (UINT64_C(1) << TAG_PLACE_BITS) - 1;
+static const uint64_t GENERATION = UINT64_C(1) << TAG_PLACE_BITS;
+
+void np__desc_table_init(struct desc_table *table)
+{
+	*table = (struct desc_table){ .used = 0 };
+	pthread_mutex_init(&table->lock, NULL);
+}
+
+void np__desc_table_fini(struct desc_table *table)
+{
+	pthread_mutex_destroy(&table->lock);
+	for (int i = 0; i < SLABS; i++)
+		free(atomic_load(&table->slabs[i]));
+}
+
+/*
+ * Slab k begins at place 2^(k+6) - 64. Adding 64 makes the slab the position of the highest bit and
+ * the place in it the rest.
+ */
+static unsigned slab_of(size_t place, size_t *ret_offset)
+{
+	unsigned long long shifted = (unsigned long long)place + (1u << SLAB_FIRST_BITS);
+	unsigned top = 63u - (unsigned)__builtin_clzll(shifted);
+
+	*ret_offset = (size_t)(shifted - (1ull << top));
+	return top - SLAB_FIRST_BITS;
+}
+
+struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place)
+{
+	size_t offset;
+	unsigned slab = slab_of(place, &offset);
+
+	return &atomic_load_explicit(&table->slabs[slab], memory_order_acquire)[offset];
+}
+
+struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag, unsigned tag_bits)
+{
+	struct np_poll_desc *desc = np__desc_at(table, (size_t)(tag & PLACE_MASK));
+	uint64_t difference = tag ^ atomic_load(&desc->tag);
+
+	return difference << (64 - tag_bits) ? NULL : desc;
+}
+
+/* A new slab, and as much room in the timers: setting a deadline never fails for want of memory. */
+static int grow(struct desc_table *table, struct timers *timers)
+{
+	size_t offset;
+	unsigned slab = slab_of(table->size, &offset);
+	size_t count = (size_t)1 << (slab + SLAB_FIRST_BITS);
+	struct np_poll_desc *descs;
+
+	if (slab >= SLABS - 1)
+		return -ENOMEM; /* the last slab would need a bit more than a place has */
+	if (np__timers_reserve(timers, table->size + count) < 0)
+		return -ENOMEM;
+	descs = calloc(count, sizeof(*descs));
+	if (!descs)
+		return -ENOMEM;
+	atomic_store_explicit(&table->slabs[slab], descs, memory_order_release);
+	table->size += count;
+	return 0;
+}
+
+/* The next place never given out, or NULL. */
+static struct np_poll_desc *carve(struct np_poller *poller)
+{
+	struct desc_table *table = &poller->table;
+	struct np_poll_desc *desc;
+
+	if (table->used == table->size && grow(table, &poller->timers) < 0)
+		return NULL;
+	desc = np__desc_at(table, table->used);
+	desc->poller = poller;
+	atomic_store(&desc->tag, table->used | GENERATION); /* so that no tag is ever 0 */
+	table->used++;
+	return desc;
+}
+
+int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc)
+{
+	struct desc_table *table = &poller->table;
+	struct np_poll_desc *desc;
+
+	pthread_mutex_lock(&table->lock);
+	desc = table->free;
+	if (desc)
+		table->free = desc->next_free;
+	else
+		desc = carve(poller);
+	if (desc)
+		table->open++;
+	pthread_mutex_unlock(&table->lock);
+	if (!desc)
+		return -ENOMEM;
+	*ret_desc = desc;
+	return 0;
+}
+
+/* Generations whose low byte is 0 are left out: in 32 bits the tag of place 0 would become 0. */
+static void next_generation(struct np_poll_desc *desc)
+{
+	uint64_t tag = atomic_load(&desc->tag);
+
+	do
+		tag += GENERATION;
+	while (!(tag & (UINT64_C(0xff) << TAG_PLACE_BITS)));
+	atomic_store(&desc->tag, tag);
+}
+
+/*
+ * The backend has forgotten the registration before in_turn is read here. If it reads false, a turn
+ * that begins later cannot be told of it any more, so it may be given out at once.
+ */
+bool np__desc_free(struct np_poll_desc *desc)
+{
+	struct np_poller *poller = desc->poller;
+	struct desc_table *table = &poller->table;
+	bool enough = false;
+
+	next_generation(desc);
+	pthread_mutex_lock(&table->lock);
+	table->open--;
+	if (atomic_load(&poller->in_turn)) {
+		desc->next_free = table->limbo;
+		table->limbo = desc;
+		enough = atomic_fetch_add(&table->limbo_count, 1) + 1 == LIMBO_ENOUGH;
+	} else {
+		desc->next_free = table->free;
+		table->free = desc;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return enough;
+}
+
+void np__desc_end_limbo(struct desc_table *table)
+{
+	if (atomic_load(&table->limbo_count) == 0)
+		return;
+	pthread_mutex_lock(&table->lock);
+	while (table->limbo) {
+		struct np_poll_desc *desc = table->limbo;
+
+		table->limbo = desc->next_free;
+		desc->next_free = table->free;
+		table->free = desc;
+	}
+	atomic_store(&table->limbo_count, 0);
+	pthread_mutex_unlock(&table->lock);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/desc_table.h - the memory of a poller's descriptors: never moved, never given back.
+ *
+ * The kernel carries a tag, not a pointer: place in the table and generation. A tag that the kernel
+ * kept longer than it should therefore names memory that exists, and the generation tells that
+ * it is somebody else's. A place takes the low bits, so that a backend which can only carry 32 bits
+ * still has room for a few of the generation.
+ *
+ * What is freed during a turn waits in limbo until the turn has ended: the batch of reports that is
+ * being handled may name it, and the check of the tag and what follows are not one atomic step.
+ */
+#ifndef NETPARK_CORE_DESC_TABLE_H
+#define NETPARK_CORE_DESC_TABLE_H
+
+#include "core/poll_desc.h"
+
+#include <pthread.h>
+
+enum { TAG_PLACE_BITS = 24 }; /* 16 million descriptors */
+enum { SLAB_FIRST_BITS = 6 }; /* the first slab has 64, each next one twice as many */
+enum { SLABS = TAG_PLACE_BITS - SLAB_FIRST_BITS };
+enum { LIMBO_ENOUGH = 64 }; /* so many in limbo are worth a break */
+
+struct desc_table {
+	pthread_mutex_t lock;
+	_Atomic(struct np_poll_desc *) slabs[SLABS];
+	size_t used; /* under lock: places ever given out */
+	size_t size; /* places that the slabs have */
+	size_t open; /* given out now */
+	struct np_poll_desc *free;
+	struct np_poll_desc *limbo;
+	_Atomic size_t limbo_count; /* written under lock */
+};
+
+void np__desc_table_init(struct desc_table *table);
+void np__desc_table_fini(struct desc_table *table);
+
+/* A descriptor of @poller, all but the tag as the last user left it. 0 or -ENOMEM. */
+int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc);
+
+/* Back to the table; true if limbo has become so long that the turn had better end. */
+bool np__desc_free(struct np_poll_desc *desc);
+
+/* No turn is under way: what is in limbo may be given out. */
+void np__desc_end_limbo(struct desc_table *table);
+
+/* The descriptor at a place that was given out once. */
+struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place);
+
+/* The descriptor that @tag names, or NULL if it has been closed since. */
+struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag, unsigned tag_bits);
+
+#endif /* NETPARK_CORE_DESC_TABLE_H */

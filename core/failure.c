@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* core/failure.c - texts of errors: the short ones, and the last failure of a task in full. */
+#include "core/failure.h"
+
+#include <netpark/park.h>
+#include <netpark/version.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *np_version(void)
+{
+	return NP_VERSION;
+}
+
+const char *np_strerror(int error)
+{
+	switch (error) {
+	case 0:
+		return "no error";
+	case NP_ECLOSED:
+		return "use of closed descriptor";
+	case NP_EDEADLINE:
+		return "i/o timeout";
+	case NP_ENOTPOLLABLE:
+		return "not pollable";
+	case NP_ENODEADLINE:
+		return "file type does not support deadline";
+	case NP_ENETWORK:
+		return "unknown network";
+	case NP_EADDRESS:
+		return "unusable address";
+	case NP_ESHORTWRITE:
+		return "kernel wrote nothing and gave no reason";
+	case NP_EMISUSE:
+		return "misuse of the library";
+	default:
+		return error < 0 && error > -10000 ? strerror(-error) : "not an error code";
+	}
+}
+
+int np_is_timeout(int error)
+{
+	return error == NP_EDEADLINE || error == -ETIMEDOUT || error == -EAGAIN ||
+	       error == -EWOULDBLOCK;
+}
+
+struct np_failure *np__fail(int error, const char *op, const char *network)
+{
+	static _Thread_local struct np_failure scratch;
+	struct np_failure *failure = np_task_self()->failure;
+
+	if (!failure)
+		failure = &scratch;
+	failure->error = error;
+	failure->op = op;
+	failure->network = network;
+	failure->call = NULL;
+	failure->reason = NULL;
+	failure->source.family = NP_ADDR_NONE;
+	failure->address.family = NP_ADDR_NONE;
+	failure->input[0] = '\0';
+	return failure;
+}
+
+int np__fail_input(int error, const char *reason, const char *input)
+{
+	struct np_failure *failure = np__fail(error, NULL, NULL);
+
+	failure->reason = reason;
+	snprintf(failure->input, sizeof(failure->input), "%s", input);
+	return error;
+}
+
+/* A text being written into a buffer that may be too small; length counts all of it. */
+struct text {
+	char *buf;
+	size_t size;
+	size_t length;
+};
+
+__attribute__((format(printf, 2, 3))) static void append(struct text *text, const char *format, ...)
+{
+	size_t used = text->length < text->size ? text->length : text->size;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(used < text->size ? text->buf + used : NULL, text->size - used, format, args);
+	va_end(args);
+	if (n > 0)
+		text->length += (size_t)n;
+}
+
+static void append_addr(struct text *text, const char *prefix, const struct np_addr *addr)
+{
+	char formatted[NP_ADDR_TEXT_MAX];
+
+	np_addr_format(addr, formatted, sizeof(formatted));
+	append(text, "%s%s", prefix, formatted);
+}
+
+/* "unknown network tpc", "address 1.2.3.4: missing port in address" */
+static void append_input_error(struct text *text, const struct np_failure *failure)
+{
+	if (failure->error == NP_ENETWORK)
+		append(text, "unknown network %s", failure->input);
+	else if (failure->input[0])
+		append(text, "address %s: %s", failure->input, failure->reason);
+	else
+		append(text, "%s", failure->reason);
+}
+
+/* The system's own texts begin in upper case, which reads badly at the end of a sentence. */
+static void append_system_error(struct text *text, int error)
+{
+	const char *message = np_strerror(error);
+
+	if (message[0] && islower((unsigned char)message[1]))
+		append(text, "%c%s", tolower((unsigned char)message[0]), message + 1);
+	else
+		append(text, "%s", message);
+}
+
+/* "dial tcp 10.0.0.1:5->127.0.0.1:1: connect: " */
+static void append_operation(struct text *text, const struct np_failure *failure)
+{
+	bool has_source = failure->source.family != NP_ADDR_NONE;
+	bool has_address = failure->address.family != NP_ADDR_NONE;
+
+	append(text, "%s", failure->op);
+	if (failure->network)
+		append(text, " %s", failure->network);
+	if (has_source)
+		append_addr(text, " ", &failure->source);
+	if (has_address)
+		append_addr(text, has_source ? "->" : " ", &failure->address);
+	append(text, ": ");
+	if (failure->call)
+		append(text, "%s: ", failure->call);
+}
+
+int np_error_text(int error, char *buf, size_t size)
+{
+	const struct np_failure *failure = np_task_self()->failure;
+	struct text text = { buf, buf ? size : 0, 0 };
+
+	if (text.size)
+		buf[0] = '\0';
+	if (!failure || failure->error != error || error == 0) {
+		append(&text, "%s", np_strerror(error));
+		return (int)text.length;
+	}
+	if (failure->op)
+		append_operation(&text, failure);
+	if (failure->reason)
+		append_input_error(&text, failure);
+	else
+		append_system_error(&text, error);
+	return (int)text.length;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/failure.h - the record of a task's last failure, from which np_error_text() makes a text.
+ *
+ * Filling one in copies values and pointers to constants: a failure costs no allocation and no
+ * formatting, since most are handled by code and never read by a person.
+ */
+#ifndef NETPARK_CORE_FAILURE_H
+#define NETPARK_CORE_FAILURE_H
+
+#include <netpark/addr.h>
+
+/* Go's OpError: "op network source->address: call: error", each part left out if it is not set. */
+struct np_failure {
+	int error;
+	const char *op;      /* "dial", "read", ... constant; NULL for a bare address error */
+	const char *network; /* "tcp", ... constant */
+	const char *call; /* the system call that failed, constant; NULL for netpark's own errors */
+	const char *reason; /* replaces the text of NP_EADDRESS and NP_ENETWORK, constant */
+	struct np_addr source;
+	struct np_addr address;
+	char input[NP_ADDR_TEXT_MAX]; /* what the caller wrote, for errors about it; cut if too long
+				       */
+};
+
+/*
+ * Begin the record of the calling task's failure and return it for more fields to be set. Where
+ * the task keeps none, a scratch record is returned.
+ */
+struct np_failure *np__fail(int error, const char *op, const char *network);
+
+/* The failure to understand @input, for @reason. Returns @error. */
+int np__fail_input(int error, const char *reason, const char *input);
+
+#endif /* NETPARK_CORE_FAILURE_H */

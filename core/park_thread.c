@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/park_thread.c - the parker of plain threads. There are no hidden threads: of those that wait
+ * on a poller one leads, that is, blocks in the backend's wait and makes the others ready; the
+ * others sleep on condition variables of their own. Who leads hands the lead on when its own report
+ * comes.
+ *
+ * A thread that waits alone always leads: it goes straight into the backend's wait, is made ready
+ * by itself, and returns. No other thread, no lock that is contended, no system call but the wait.
+ */
+#include "core/failure.h"
+#include "core/misuse.h"
+#include "core/poller.h"
+#include "core/task.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <time.h>
+
+struct thread_task {
+	struct np_task task; /* first */
+	struct np_failure failure;
+	bool ready_by_self; /* seen by this thread only */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;    /* ready or must_lead */
+	bool ready;                /* under lock */
+	bool must_lead;            /* under lock: the lead was handed to it */
+	struct np_poller *leading; /* under lock: the poller to break, so that it sees ready */
+	struct follower follower;
+};
+
+static struct thread_task *thread_of(struct np_task *task)
+{
+	return (struct thread_task *)task;
+}
+
+static struct thread_task *thread_following(struct follower *follower)
+{
+	return (struct thread_task *)((char *)follower - offsetof(struct thread_task, follower));
+}
+
+struct np_task *np__thread_task(void)
+{
+	static _Thread_local struct thread_task own = {
+		.task.parker = &np_parker_thread,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+	};
+
+	own.task.failure = &own.failure;
+	return &own.task;
+}
+
+/*
+ * Under the lock to the end: the thread looks at ready under it, too, so it cannot leave, and end,
+ * and take its record with it, while its waker is still using that.
+ */
+static void ready_one(struct thread_task *thread)
+{
+	if (&thread->task == np__thread_task()) {
+		thread->ready_by_self = true;
+		return;
+	}
+	pthread_mutex_lock(&thread->lock);
+	thread->ready = true;
+	if (thread->leading)
+		np_poller_break(thread->leading);
+	pthread_cond_signal(&thread->changed);
+	pthread_mutex_unlock(&thread->lock);
+}
+
+static void thread_ready(struct np_task *list)
+{
+	while (list) {
+		struct np_task *task = list;
+
+		list = task->next; /* before it runs and parks again */
+		ready_one(thread_of(task));
+	}
+}
+
+/* Has it been made ready? If not, and it is going to lead @poller, whoever does so must break it.
+ */
+static bool is_ready(struct thread_task *thread, struct np_poller *poller)
+{
+	bool ready;
+
+	if (thread->ready_by_self)
+		return true;
+	pthread_mutex_lock(&thread->lock);
+	ready = thread->ready;
+	thread->leading = ready ? NULL : poller;
+	pthread_mutex_unlock(&thread->lock);
+	return ready;
+}
+
+/*
+ * The backend's wait fails only if its descriptor was closed by somebody else or the kernel is out
+ * of memory. There is nobody to return that to: say so, and try again without spinning.
+ */
+static void wait_has_failed(void)
+{
+	const struct timespec pause = { 0, 10 * 1000 * 1000 };
+
+	np__misuse("a poller's wait failed: was its descriptor closed by the program?");
+	nanosleep(&pause, NULL);
+}
+
+static void lead(struct thread_task *thread, struct np_poller *poller)
+{
+	while (!is_ready(thread, poller))
+		if (np__poller_turn(poller, -1) < 0)
+			wait_has_failed();
+	if (thread->ready_by_self) {
+		pthread_mutex_lock(&thread->lock);
+		thread->leading = NULL;
+		pthread_mutex_unlock(&thread->lock);
+	}
+	np__poller_give_lead(poller);
+}
+
+static void take_lead(struct follower *follower)
+{
+	struct thread_task *thread = thread_following(follower);
+
+	pthread_mutex_lock(&thread->lock);
+	thread->must_lead = true;
+	pthread_cond_signal(&thread->changed);
+	pthread_mutex_unlock(&thread->lock);
+}
+
+/* Sleep until ready, or until the lead comes. Returns true if it came, be it ready or not. */
+static bool sleep_until_woken(struct thread_task *thread)
+{
+	bool leads;
+
+	pthread_mutex_lock(&thread->lock);
+	while (!thread->ready && !thread->must_lead)
+		pthread_cond_wait(&thread->changed, &thread->lock);
+	leads = thread->must_lead;
+	pthread_mutex_unlock(&thread->lock);
+	return leads;
+}
+
+static void follow_or_lead(struct thread_task *thread, struct np_poller *poller)
+{
+	bool leads = np__poller_try_lead(poller);
+
+	if (!leads) {
+		thread->follower.take_lead = take_lead;
+		leads = np__poller_follow(poller, &thread->follower);
+	}
+	if (!leads) {
+		sleep_until_woken(thread);
+		np__poller_unfollow(poller, &thread->follower);
+		/* Asked again: the lead may have come between waking and unfollowing. */
+		pthread_mutex_lock(&thread->lock);
+		leads = thread->must_lead;
+		pthread_mutex_unlock(&thread->lock);
+	}
+	if (leads)
+		lead(thread, poller);
+}
+
+static void thread_park(struct np_task *self, np_commit_fn *commit, void *arg,
+			struct np_poller *poller)
+{
+	struct thread_task *thread = thread_of(self);
+
+	/* Nobody else knows this task before commit. */
+	thread->ready_by_self = false;
+	thread->ready = false;
+	thread->must_lead = false;
+	if (!commit(self, arg))
+		return;
+	if (poller && !(poller->flags & NP_POLLER_HOST_DRIVEN))
+		follow_or_lead(thread, poller);
+	else
+		sleep_until_woken(thread);
+}
+
+const struct np_parker np_parker_thread = {
+	.name = "thread",
+	.park = thread_park,
+	.ready = thread_ready,
+};

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* core/poll_desc.c - waiting, waking, expiring, closing: the state machine of core/poll_desc.h. */
+#include "core/poll_desc.h"
+
+#include "core/misuse.h"
+#include "core/poller.h"
+
+#include <errno.h>
+
+/*
+ * The transitions of a slot carry the names that the model in tests/model uses:
+ *
+ *	T1  nil -> WAIT       claim()       T7  task -> READY   slot_report()
+ *	T2  READY -> nil      claim()       T8  task -> nil     slot_cancel()
+ *	T3  WAIT -> task      commit()      T9  nil -> READY    slot_report()
+ *	T4  WAIT -> nil       claim()       T12 any -> nil      finish()
+ *	T5  WAIT -> READY     slot_report() T13 READY -> nil    np_poll_reset()
+ *	T6  WAIT -> nil       slot_cancel() T14 any -> nil      np__poll_create()
+ */
+
+/* NP_READ or NP_WRITE as an index, or -EINVAL. */
+static int side_of(int mode)
+{
+	switch (mode) {
+	case NP_READ:
+		return SIDE_READ;
+	case NP_WRITE:
+		return SIDE_WRITE;
+	default:
+		return -EINVAL;
+	}
+}
+
+static struct np_task *task_in(uintptr_t value)
+{
+	return value > SLOT_WAIT ? (struct np_task *)value : NULL;
+}
+
+/* Whoever takes a task out of a slot makes it ready; nobody else can take it again. */
+static void hand_out(uintptr_t value, struct task_list *ready)
+{
+	struct np_task *task = task_in(value);
+
+	if (task)
+		task_list_append(ready, task);
+}
+
+static void slot_report(_Atomic uintptr_t *slot, struct task_list *ready)
+{
+	uintptr_t old = atomic_load(slot);
+
+	while (old != SLOT_READY && !atomic_compare_exchange_weak(slot, &old, SLOT_READY))
+		;
+	hand_out(old, ready);
+}
+
+/* Deadline or close: whoever waits goes on without a report; a report that is there stays. */
+static void slot_cancel(_Atomic uintptr_t *slot, struct task_list *ready)
+{
+	uintptr_t old = atomic_load(slot);
+
+	while (old >= SLOT_WAIT && !atomic_compare_exchange_weak(slot, &old, SLOT_NIL))
+		;
+	if (old >= SLOT_WAIT)
+		hand_out(old, ready);
+}
+
+/* Why a wait of this side must fail, or 0. Closed before timeout before not pollable. */
+static int check(const struct np_poll_desc *desc, int side)
+{
+	uint32_t info = atomic_load(&desc->info);
+
+	if (info & INFO_CLOSING)
+		return NP_ECLOSED;
+	if (atomic_load(&desc->deadline[side]) == DEADLINE_EXPIRED)
+		return NP_EDEADLINE;
+	if (side == SIDE_READ && info & INFO_EVENT_ERROR)
+		return NP_ENOTPOLLABLE;
+	return 0;
+}
+
+/*
+ * Become the waiter. Returns 0 if the slot is WAIT now; 1 if a report was taken instead; or why
+ * not. A report that comes between T1 and T4 is found by T4 and wins over the error.
+ */
+static int claim(struct np_poll_desc *desc, int side)
+{
+	_Atomic uintptr_t *slot = &desc->slot[side];
+	uintptr_t old = SLOT_NIL;
+	int error;
+
+	while (!atomic_compare_exchange_strong(slot, &old, SLOT_WAIT)) { /* T1 */
+		if (old != SLOT_READY)
+			return np__misuse("two tasks wait on one direction of a poll descriptor");
+		if (atomic_compare_exchange_strong(slot, &old, SLOT_NIL)) /* T2 */
+			return 1;
+		old = SLOT_NIL;
+	}
+	error = check(desc, side); /* again: what closed us may not have seen WAIT */
+	if (!error)
+		return 0;
+	return atomic_exchange(slot, SLOT_NIL) == SLOT_READY ? 1 : error; /* T4 */
+}
+
+/* T3. If a report or a close came first the slot is not WAIT any more, and nobody parks. */
+static bool commit(struct np_task *task, void *arg)
+{
+	_Atomic uintptr_t *slot = arg;
+	uintptr_t expected = SLOT_WAIT;
+
+	return atomic_compare_exchange_strong(slot, &expected, (uintptr_t)task);
+}
+
+/* After the park: 1 if there was a report. */
+static int finish(struct np_poll_desc *desc, int side)
+{
+	return atomic_exchange(&desc->slot[side], SLOT_NIL) == SLOT_READY; /* T12 */
+}
+
+/* What both kinds of wait need once: a registration, and a report to ask for. 0 or an error. */
+static int prepare(struct np_poll_desc *desc, int mode)
+{
+	const struct runtime_poll *backend = desc->poller->backend;
+
+	if (!(atomic_load(&desc->info) & INFO_REGISTERED)) {
+		int error = np__poll_register(desc);
+
+		if (error)
+			return error;
+	}
+	/* Before T1, so that a report which comes at once is latched. */
+	if (backend->traits & RUNTIME_POLL_NEEDS_ARM)
+		backend->arm(desc->poller->state, desc->fd, (unsigned)mode);
+	return 0;
+}
+
+/* Park in a slot that claim() made WAIT; 1 if there was a report. */
+static int park(struct np_poll_desc *desc, int side)
+{
+	struct np_task *self = np_task_self();
+
+	if (!self->parker->park) {
+		atomic_store(&desc->slot[side], SLOT_NIL);
+		return -EDEADLK;
+	}
+	self->parker->park(self, commit, &desc->slot[side], desc->poller);
+	return finish(desc, side);
+}
+
+int np_poll_wait(struct np_poll_desc *desc, int mode)
+{
+	int side = side_of(mode);
+	int result;
+
+	if (!desc || side < 0)
+		return -EINVAL;
+	result = check(desc, side);
+	if (!result)
+		result = prepare(desc, mode);
+	if (result)
+		return result;
+	for (;;) {
+		result = claim(desc, side);
+		if (result == 0)
+			result = park(desc, side);
+		if (result != 0)
+			return result > 0 ? 0 : result;
+		/* No report. If there is no error either, a deadline fired and was moved since. */
+		result = check(desc, side);
+		if (result)
+			return result;
+	}
+}
+
+int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
+{
+	int side = side_of(mode);
+	int result;
+
+	if (!desc || side < 0)
+		return -EINVAL;
+	result = prepare(desc, mode);
+	if (result)
+		return result;
+	do {
+		uintptr_t old = SLOT_NIL;
+
+		/* claim() without its check: deadline and close do not count. */
+		if (atomic_compare_exchange_strong(&desc->slot[side], &old, SLOT_WAIT))
+			result = park(desc, side);
+		else if (old == SLOT_READY)
+			result = finish(desc, side);
+		else
+			result = np__misuse("two tasks wait on one direction of a poll descriptor");
+	} while (result == 0);
+	return result > 0 ? 0 : result;
+}
+
+int np_poll_begin(struct np_poll_desc *desc, int mode, struct np_task *task)
+{
+	int side = side_of(mode);
+	int result;
+
+	if (!desc || side < 0 || !task)
+		return -EINVAL;
+	result = check(desc, side);
+	if (!result)
+		result = prepare(desc, mode);
+	while (!result) {
+		result = claim(desc, side);
+		if (result || commit(task, &desc->slot[side]))
+			break;
+		result = finish(desc, side) ? 1 : check(desc, side);
+	}
+	return result;
+}
+
+int np_poll_end(struct np_poll_desc *desc, int mode)
+{
+	int side = side_of(mode);
+	int error;
+
+	if (!desc || side < 0)
+		return -EINVAL;
+	if (finish(desc, side))
+		return 0;
+	error = check(desc, side);
+	return error ? error : -EAGAIN;
+}
+
+/*
+ * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
+ * waits. So here, before the system call, the clock decides.
+ */
+static void expire_by_clock(struct np_poll_desc *desc)
+{
+	struct task_list ready = { .head = NULL };
+
+	np__poll_expire(desc, np_time(), &ready);
+	np_ready(ready.head);
+}
+
+int np__poll_check(struct np_poll_desc *desc, int mode)
+{
+	int side = side_of(mode);
+
+	if (atomic_load_explicit(&desc->deadline[side], memory_order_relaxed) > 0)
+		expire_by_clock(desc);
+	return check(desc, side);
+}
+
+int np_poll_reset(struct np_poll_desc *desc, int mode)
+{
+	_Atomic uintptr_t *slot;
+	int error;
+
+	if (!desc || side_of(mode) < 0)
+		return -EINVAL;
+	error = np__poll_check(desc, mode);
+	if (error)
+		return error;
+	slot = &desc->slot[side_of(mode)];
+	/* Sequentially consistent: the system call after it must not be done before it. */
+	if (atomic_load_explicit(slot, memory_order_relaxed) == SLOT_READY)
+		atomic_store(slot, SLOT_NIL); /* T13 */
+	return 0;
+}
+
+/*
+ * The time is stored before the timer is looked at; who runs the timers takes an entry out before
+ * it looks at the times (np__poller_turn()). So either the entry seen here is there still, or its
+ * visit sees the new time. An entry at or before the new time will do: no lock.
+ */
+int np_poll_set_deadline(struct np_poll_desc *desc, int64_t deadline_ns, int mode)
+{
+	struct task_list ready = { .head = NULL };
+	int64_t timer;
+
+	if (!desc || mode < NP_READ || mode > NP_READ_WRITE)
+		return -EINVAL;
+	if (deadline_ns < 0)
+		deadline_ns = DEADLINE_EXPIRED;
+	for (int side = SIDE_READ; side < SIDES; side++) {
+		if (!(mode & (1 << side)))
+			continue;
+		atomic_store(&desc->deadline[side], deadline_ns);
+		if (deadline_ns == DEADLINE_EXPIRED)
+			slot_cancel(&desc->slot[side], &ready);
+	}
+	np_ready(ready.head);
+	if (deadline_ns <= 0)
+		return 0;
+	timer = atomic_load(&desc->timer_when);
+	if (timer == 0 || timer > deadline_ns)
+		np__poller_arm_timer(desc->poller, desc);
+	return 0;
+}
+
+int64_t np__poll_expire(struct np_poll_desc *desc, int64_t now, struct task_list *ready)
+{
+	int64_t earliest = 0;
+
+	for (int side = SIDE_READ; side < SIDES; side++) {
+		int64_t deadline = atomic_load(&desc->deadline[side]);
+
+		/* A setter may be moving it: what is in force is what the swap finds. */
+		while (deadline > 0 && deadline <= now) {
+			if (atomic_compare_exchange_weak(&desc->deadline[side], &deadline,
+							 DEADLINE_EXPIRED)) {
+				slot_cancel(&desc->slot[side], ready);
+				deadline = DEADLINE_EXPIRED;
+			}
+		}
+		if (deadline > 0 && (earliest == 0 || deadline < earliest))
+			earliest = deadline;
+	}
+	return earliest;
+}
+
+void np__poll_event(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready)
+{
+	uint32_t info = atomic_load_explicit(&desc->info, memory_order_relaxed);
+	uint32_t told = (flags & RUNTIME_POLL_ERROR ? INFO_EVENT_ERROR : 0) |
+			(flags & RUNTIME_POLL_HANGUP ? INFO_HANGUP : 0) |
+			(flags & RUNTIME_POLL_PRIORITY ? INFO_PRIORITY : 0);
+
+	/* A healthy report ends the error; before the slots, so that who is woken sees it. */
+	if (info & INFO_EVENT_ERROR & ~told)
+		atomic_fetch_and(&desc->info, ~(uint32_t)INFO_EVENT_ERROR);
+	if (told & ~info)
+		atomic_fetch_or(&desc->info, told);
+	if (flags & RUNTIME_POLL_READ)
+		slot_report(&desc->slot[SIDE_READ], ready);
+	if (flags & RUNTIME_POLL_WRITE)
+		slot_report(&desc->slot[SIDE_WRITE], ready);
+}
+
+bool np__poll_may_skip_read(const struct np_poll_desc *desc)
+{
+	uint32_t info = atomic_load(&desc->info);
+
+	/* Asking a level-triggered backend is always right: it looks at what is there. */
+	if (desc->poller->backend->traits & RUNTIME_POLL_NEEDS_ARM)
+		return true;
+	return desc->poller->backend->traits & RUNTIME_POLL_REPORTS_PRIORITY &&
+	       !(info & (INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR));
+}
+
+int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)
+{
+	struct np_poll_desc *desc;
+	int error = np__desc_alloc(poller, &desc);
+
+	if (error)
+		return error;
+	desc->fd = fd;
+	for (int side = SIDE_READ; side < SIDES; side++) {
+		atomic_store(&desc->slot[side], SLOT_NIL); /* T14 */
+		atomic_store(&desc->deadline[side], DEADLINE_NONE);
+	}
+	atomic_store(&desc->info, INFO_OPEN);
+	*ret_desc = desc;
+	return 0;
+}
+
+int np__poll_register(struct np_poll_desc *desc)
+{
+	struct np_poller *poller = desc->poller;
+	int error = 0;
+
+	/* A reader and a writer may come here together. */
+	pthread_mutex_lock(&poller->table.lock);
+	if (!(atomic_load(&desc->info) & INFO_REGISTERED)) {
+		error = poller->backend->open(poller->state, desc->fd, atomic_load(&desc->tag));
+		if (!error)
+			atomic_fetch_or(&desc->info, INFO_REGISTERED);
+	}
+	pthread_mutex_unlock(&poller->table.lock);
+	return error;
+}
+
+/* Forget the registration and give the descriptor back. */
+static void destroy(struct np_poll_desc *desc)
+{
+	struct np_poller *poller = desc->poller;
+	uint32_t info = atomic_exchange(&desc->info, INFO_CLOSING);
+
+	if (info & INFO_REGISTERED)
+		poller->backend->close(poller->state, desc->fd);
+	if (np__desc_free(desc))
+		np_poller_break(poller); /* end the turn that keeps so many in limbo */
+}
+
+int np_poll_open(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)
+{
+	struct np_poll_desc *desc;
+	int error;
+
+	if (!poller || !ret_desc)
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	if (np_poller_is_descriptor(poller, fd))
+		return -EINVAL;
+	error = np__poll_create(poller, fd, &desc);
+	if (error)
+		return error;
+	error = np__poll_register(desc);
+	if (error) {
+		destroy(desc);
+		return error;
+	}
+	*ret_desc = desc;
+	return 0;
+}
+
+int np_poll_unblock(struct np_poll_desc *desc)
+{
+	struct task_list ready = { .head = NULL };
+	struct timers *timers;
+
+	if (!desc)
+		return -EINVAL;
+	if (atomic_fetch_or(&desc->info, INFO_CLOSING) & INFO_CLOSING)
+		return np__misuse("a poll descriptor is unblocked twice");
+	slot_cancel(&desc->slot[SIDE_READ], &ready);
+	slot_cancel(&desc->slot[SIDE_WRITE], &ready);
+	timers = &desc->poller->timers;
+	pthread_mutex_lock(&timers->lock);
+	np__timers_disarm(timers, desc);
+	pthread_mutex_unlock(&timers->lock);
+	np_ready(ready.head);
+	return 0;
+}
+
+int np_poll_close(struct np_poll_desc *desc)
+{
+	if (!desc)
+		return -EINVAL;
+	if (!(atomic_load(&desc->info) & INFO_CLOSING))
+		return np__misuse("a poll descriptor is closed without being unblocked");
+	if (atomic_load(&desc->slot[SIDE_READ]) > SLOT_READY ||
+	    atomic_load(&desc->slot[SIDE_WRITE]) > SLOT_READY)
+		return np__misuse("a poll descriptor is closed while a task waits on it");
+	destroy(desc);
+	return 0;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* core/poller.c - making pollers, turning them, and who has the lead. */
+#include "core/poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { EVENTS_PER_TURN = 128 };
+
+/* The one global: the poller of all who do not choose one. */
+static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct np_poller *) default_poller;
+
+static bool is_complete(const struct runtime_poll *backend)
+{
+	bool can_arm = backend->arm || !(backend->traits & RUNTIME_POLL_NEEDS_ARM);
+
+	return backend->init && backend->fini && backend->open && backend->close && can_arm &&
+	       backend->wait && backend->break_wait && backend->is_poll_descriptor &&
+	       backend->descriptor && backend->tag_bits >= 32 && backend->tag_bits <= 64;
+}
+
+int np_poller_create(const struct np_poller_options *options, struct np_poller **ret_poller)
+{
+	static const struct np_poller_options defaults = { .backend = NULL };
+	struct np_poller *poller;
+	int error;
+
+	if (!options)
+		options = &defaults;
+	if (!ret_poller || options->flags & ~(unsigned)NP_POLLER_HOST_DRIVEN ||
+	    (options->backend && !is_complete(options->backend)))
+		return -EINVAL;
+	poller = calloc(1, sizeof(*poller));
+	if (!poller)
+		return -ENOMEM;
+	poller->backend = options->backend ? options->backend : runtime_poll_default();
+	poller->flags = options->flags;
+	error = poller->backend->init(&poller->state);
+	if (error) {
+		free(poller);
+		return error;
+	}
+	np__desc_table_init(&poller->table);
+	np__timers_init(&poller->timers);
+	pthread_mutex_init(&poller->follow_lock, NULL);
+	*ret_poller = poller;
+	return 0;
+}
+
+int np_poller_destroy(struct np_poller *poller)
+{
+	if (!poller)
+		return 0;
+	if (poller == atomic_load(&default_poller))
+		return -EINVAL;
+	if (poller->table.open > 0 || atomic_load(&poller->led))
+		return -EBUSY;
+	poller->backend->fini(poller->state);
+	pthread_mutex_destroy(&poller->follow_lock);
+	np__timers_fini(&poller->timers);
+	np__desc_table_fini(&poller->table);
+	free(poller);
+	return 0;
+}
+
+int np_poller_default(struct np_poller **ret_poller)
+{
+	struct np_poller *poller = atomic_load(&default_poller);
+	int error = 0;
+
+	if (!ret_poller)
+		return -EINVAL;
+	if (!poller) {
+		pthread_mutex_lock(&default_lock);
+		poller = atomic_load(&default_poller);
+		if (!poller)
+			error = np_poller_create(NULL, &poller);
+		if (!error)
+			atomic_store(&default_poller, poller);
+		pthread_mutex_unlock(&default_lock);
+	}
+	if (!error)
+		*ret_poller = poller;
+	return error;
+}
+
+/*
+ * How long the turn may sleep. in_turn is set before this looks at the timers; who makes an earlier
+ * one looks at in_turn afterwards, so either the new time is seen here or the turn is broken.
+ */
+static int64_t until_next_timer(struct np_poller *poller, int64_t delta_ns)
+{
+	int64_t next = atomic_load(&poller->timers.next);
+	int64_t now;
+
+	if (next == 0 || delta_ns == 0)
+		return delta_ns;
+	now = np_time();
+	if (next <= now)
+		return 0;
+	return delta_ns < 0 || next - now < delta_ns ? next - now : delta_ns;
+}
+
+/*
+ * Visit the descriptors whose time has come. The entry goes before the deadlines are looked at: see
+ * np_poll_set_deadline().
+ */
+static void run_timers(struct np_poller *poller, struct task_list *ready)
+{
+	struct timers *timers = &poller->timers;
+	struct np_poll_desc *desc;
+	int64_t next = atomic_load(&timers->next);
+	int64_t now;
+
+	if (next == 0)
+		return;
+	now = np_time();
+	if (next > now)
+		return;
+	pthread_mutex_lock(&timers->lock);
+	while ((desc = np__timers_due(timers, now))) {
+		np__timers_disarm(timers, desc);
+		next = np__poll_expire(desc, now, ready);
+		if (next)
+			np__timers_arm(timers, desc, next);
+	}
+	pthread_mutex_unlock(&timers->lock);
+}
+
+void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc)
+{
+	struct timers *timers = &poller->timers;
+	struct task_list ready = { .head = NULL };
+	int is_first = 0;
+
+	pthread_mutex_lock(&timers->lock);
+	if (!(atomic_load(&desc->info) & INFO_CLOSING)) {
+		int64_t next = np__poll_expire(desc, np_time(), &ready);
+
+		if (next)
+			is_first = np__timers_arm(timers, desc, next);
+	}
+	pthread_mutex_unlock(&timers->lock);
+	np_ready(ready.head);
+	if (is_first && (poller->flags & NP_POLLER_HOST_DRIVEN || atomic_load(&poller->in_turn)))
+		np_poller_break(poller);
+}
+
+static int report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
+		  struct task_list *ready)
+{
+	for (int i = 0; i < count; i++) {
+		struct np_poll_desc *desc =
+			np__desc_find(&poller->table, events[i].tag, poller->backend->tag_bits);
+
+		if (desc)
+			np__poll_event(desc, events[i].flags, ready);
+	}
+	return count;
+}
+
+/*
+ * A look leaves a break for the next wait that blocks. A host may only ever look, since it blocks
+ * in a loop of its own, and would find the descriptor readable for ever; so where a break is known
+ * to be pending its look becomes the shortest wait.
+ */
+static int64_t drain_host_break(struct np_poller *poller, int64_t delta_ns)
+{
+	if (!(poller->flags & NP_POLLER_HOST_DRIVEN) || !atomic_exchange(&poller->broken, false))
+		return delta_ns;
+	return delta_ns == 0 ? 1 : delta_ns;
+}
+
+int np__poller_turn(struct np_poller *poller, int64_t delta_ns)
+{
+	struct runtime_poll_event events[EVENTS_PER_TURN];
+	struct task_list ready = { .head = NULL };
+	int n;
+
+	atomic_store(&poller->in_turn, true);
+	delta_ns = drain_host_break(poller, until_next_timer(poller, delta_ns));
+	n = poller->backend->wait(poller->state, delta_ns, events, EVENTS_PER_TURN);
+	report(poller, events, n, &ready);
+	run_timers(poller, &ready);
+	atomic_store(&poller->in_turn, false);
+	np__desc_end_limbo(&poller->table);
+	np_ready(ready.head);
+	return n < 0 ? n : ready.count;
+}
+
+bool np__poller_try_lead(struct np_poller *poller)
+{
+	return !atomic_exchange(&poller->led, true);
+}
+
+static void add_follower(struct np_poller *poller, struct follower *follower)
+{
+	follower->next = poller->followers;
+	if (follower->next)
+		follower->next->previous = &follower->next;
+	follower->previous = &poller->followers;
+	poller->followers = follower;
+	atomic_fetch_add(&poller->follower_count, 1);
+}
+
+static void remove_follower(struct np_poller *poller, struct follower *follower)
+{
+	*follower->previous = follower->next;
+	if (follower->next)
+		follower->next->previous = follower->previous;
+	follower->previous = NULL;
+	atomic_fetch_sub(&poller->follower_count, 1);
+}
+
+/*
+ * The lead is free before the followers are counted; a follower is counted before it looks whether
+ * the lead is free. So a poller with followers is never left without a leader.
+ */
+void np__poller_give_lead(struct np_poller *poller)
+{
+	struct follower *heir;
+
+	atomic_store(&poller->led, false);
+	if (atomic_load(&poller->follower_count) == 0)
+		return;
+	pthread_mutex_lock(&poller->follow_lock);
+	heir = poller->followers;
+	if (heir && np__poller_try_lead(poller)) {
+		remove_follower(poller, heir);
+		heir->take_lead(heir);
+	}
+	pthread_mutex_unlock(&poller->follow_lock);
+}
+
+bool np__poller_follow(struct np_poller *poller, struct follower *follower)
+{
+	bool leads;
+
+	pthread_mutex_lock(&poller->follow_lock);
+	add_follower(poller, follower);
+	leads = np__poller_try_lead(poller);
+	if (leads)
+		remove_follower(poller, follower);
+	pthread_mutex_unlock(&poller->follow_lock);
+	return leads;
+}
+
+void np__poller_unfollow(struct np_poller *poller, struct follower *follower)
+{
+	pthread_mutex_lock(&poller->follow_lock);
+	if (follower->previous)
+		remove_follower(poller, follower);
+	pthread_mutex_unlock(&poller->follow_lock);
+}
+
+int np_poller_turn(struct np_poller *poller, int64_t delta_ns)
+{
+	int result;
+
+	if (!poller)
+		return -EINVAL;
+	if (!np__poller_try_lead(poller))
+		return -EBUSY;
+	result = np__poller_turn(poller, delta_ns);
+	np__poller_give_lead(poller);
+	return result;
+}
+
+/* First the wake-up, then the note of it: see drain_host_break(), which asks the other way round.
+ */
+int np_poller_break(struct np_poller *poller)
+{
+	int error;
+
+	if (!poller)
+		return -EINVAL;
+	error = poller->backend->break_wait(poller->state);
+	atomic_store(&poller->broken, true);
+	return error;
+}
+
+int np_poller_descriptor(const struct np_poller *poller)
+{
+	return poller ? poller->backend->descriptor(poller->state) : -EINVAL;
+}
+
+int64_t np_poller_next_deadline(const struct np_poller *poller)
+{
+	return poller ? atomic_load(&poller->timers.next) : 0;
+}
+
+bool np_poller_is_descriptor(const struct np_poller *poller, int fd)
+{
+	return poller && poller->backend->is_poll_descriptor(poller->state, fd);
+}
+
+const struct runtime_poll *np_poller_backend(const struct np_poller *poller)
+{
+	return poller ? poller->backend : NULL;
+}
+
+void np_poller_get_stats(struct np_poller *poller, struct np_poller_stats *ret_stats)
+{
+	struct np_poller_stats stats = { 0, 0, 0, 0 };
+
+	pthread_mutex_lock(&poller->table.lock);
+	for (size_t place = 0; place < poller->table.used; place++) {
+		struct np_poll_desc *desc = np__desc_at(&poller->table, place);
+		uint32_t info = atomic_load(&desc->info);
+
+		if (!(info & INFO_OPEN))
+			continue;
+		stats.descriptors++;
+		stats.registered += (info & INFO_REGISTERED) != 0;
+		for (int side = SIDE_READ; side < SIDES; side++)
+			stats.parked += atomic_load(&desc->slot[side]) > SLOT_WAIT;
+	}
+	pthread_mutex_unlock(&poller->table.lock);
+	pthread_mutex_lock(&poller->timers.lock);
+	stats.timers = poller->timers.count;
+	pthread_mutex_unlock(&poller->timers.lock);
+	*ret_stats = stats;
+}

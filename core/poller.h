@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/poller.h - a poller: a backend's instance, its descriptors, their timers, and who turns it.
+ *
+ * One thread turns a poller at a time: it has the lead. The threads that wait without the lead
+ * follow: they sleep until their task is made ready, or until the lead is handed to them.
+ */
+#ifndef NETPARK_CORE_POLLER_H
+#define NETPARK_CORE_POLLER_H
+
+#include "core/desc_table.h"
+#include "core/timers.h"
+
+#include <netpark/poll.h>
+
+struct follower;
+
+struct np_poller {
+	/* constant */
+	const struct runtime_poll *backend;
+	void *state;
+	unsigned flags;
+
+	/* atomic */
+	atomic_bool in_turn; /* from before the timers are read until the last report is handled */
+	atomic_bool broken;  /* np_poller_break() was called; only hosts ask */
+	atomic_bool led;     /* somebody has the lead */
+	atomic_size_t follower_count;
+
+	struct desc_table table;
+	struct timers timers;
+
+	pthread_mutex_t follow_lock;
+	struct follower *followers; /* under follow_lock */
+};
+
+/* Arm the timer of @desc for the earlier of its deadlines, and tell a turn that would oversleep. */
+void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc);
+
+/* One turn, by who has the lead. Returns the number of tasks made ready, or -errno. */
+int np__poller_turn(struct np_poller *poller, int64_t delta_ns);
+
+/* Take the lead if nobody has it. */
+bool np__poller_try_lead(struct np_poller *poller);
+
+/* Give it up, and to a follower if there is one. */
+void np__poller_give_lead(struct np_poller *poller);
+
+/* A thread that follows; @take_lead is called, under follow_lock, when the lead is handed to it. */
+struct follower {
+	struct follower *next;
+	struct follower **previous;
+	void (*take_lead)(struct follower *self);
+};
+
+/* Returns true if the lead was free after all: the caller has it and does not follow. */
+bool np__poller_follow(struct np_poller *poller, struct follower *follower);
+
+/* No more: nothing happens if it has been handed the lead meanwhile. */
+void np__poller_unfollow(struct np_poller *poller, struct follower *follower);
+
+#endif /* NETPARK_CORE_POLLER_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/sys.h - system calls whose best form differs between systems. Results are 0 or a
+ * descriptor, or -errno. Every descriptor made here is non-blocking and close-on-exec.
+ *
+ * sys_atomic.c has the forms that set both flags in one call; sys_fcntl.c sets them afterwards,
+ * for systems without those, where a fork in between can leak a descriptor to the child.
+ */
+#ifndef NETPARK_CORE_SYS_H
+#define NETPARK_CORE_SYS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+int np__sys_pipe(int fds[2]);
+int np__sys_socket(int family, int type, int protocol);
+
+/* As accept(2) with EINTR retried. */
+int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length);
+
+/* Set or clear O_NONBLOCK. Return 1 if it was set before, 0 if not, or -errno. */
+int np__sys_set_nonblock(int fd, bool nonblock);
+
+/* Close, once: after EINTR the number may be somebody else's already. Return 0 or -errno. */
+int np__sys_close(int fd);
+
+#endif /* NETPARK_CORE_SYS_H */

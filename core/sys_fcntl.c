@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* core/sys_fcntl.c - for systems without pipe2 and accept4: flags set after the fact. */
+#include "core/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Give @fd both flags, or close it. */
+static int finish(int fd)
+{
+	int error = 0;
+
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		error = -errno;
+	if (!error)
+		error = np__sys_set_nonblock(fd, true);
+	if (error >= 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* Where send(2) has no MSG_NOSIGNAL, the socket is told once. */
+static int finish_socket(int fd)
+{
+#ifdef SO_NOSIGPIPE
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#endif
+	return finish(fd);
+}
+
+int np__sys_pipe(int fds[2])
+{
+	int ends[2];
+	int error;
+
+	if (pipe(ends) < 0)
+		return -errno;
+	error = finish(ends[0]);
+	if (error < 0) {
+		close(ends[1]);
+		return error;
+	}
+	error = finish(ends[1]);
+	if (error < 0) {
+		close(ends[0]);
+		return error;
+	}
+	fds[0] = ends[0];
+	fds[1] = ends[1];
+	return 0;
+}
+
+int np__sys_socket(int family, int type, int protocol)
+{
+	int fd = socket(family, type, protocol);
+
+	return fd < 0 ? -errno : finish_socket(fd);
+}
+
+int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
+{
+	int fd;
+
+	do
+		fd = accept(listener, addr, length);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : finish_socket(fd);
+}

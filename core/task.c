@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* core/task.c - which task runs here, and making tasks of any parker ready. */
+#include "core/task.h"
+
+static _Thread_local struct np_task *current;
+
+struct np_task *np_task_self(void)
+{
+	if (!current)
+		current = np__thread_task();
+	return current;
+}
+
+struct np_task *np_task_enter(struct np_task *task)
+{
+	struct np_task *before = current;
+
+	current = task;
+	return before == np__thread_task() ? NULL : before;
+}
+
+struct np_poller *np_task_use_poller(struct np_poller *poller)
+{
+	struct np_task *self = np_task_self();
+	struct np_poller *before = self->poller;
+
+	self->poller = poller;
+	return before;
+}
+
+/* Each run of tasks with the same parker goes to it as one list. */
+void np_ready(struct np_task *list)
+{
+	while (list) {
+		struct np_task *first = list;
+		struct np_task *last = first;
+
+		while (last->next && last->next->parker == first->parker)
+			last = last->next;
+		list = last->next;
+		last->next = NULL;
+		first->parker->ready(first);
+	}
+}
