@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/* core/fd.c - the life of a handle: open, references, close from anywhere, deadlines. */
+#include "core/fd.h"
+
+#include "core/addr.h"
+#include "core/failure.h"
+#include "core/poller.h"
+#include "core/sys.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- failures ----------------------------------------------------------------------------- */
+
+/* Our side's address, which nobody stored: worth a system call only now. */
+static void set_local_name(const struct np_fd *fd, struct np_addr *addr)
+{
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+
+	if (getsockname(fd->sysfd, (struct sockaddr *)&name, &length) == 0)
+		np__addr_from_sockaddr(addr, (struct sockaddr *)&name, length);
+}
+
+int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call)
+{
+	struct np_failure *failure = np__fail(error, op, fd->network);
+
+	failure->call = error > -10000 ? call : NULL;
+	if (fd->name_length > 0)
+		np__addr_from_sockaddr(&failure->address, (const struct sockaddr *)fd->name,
+				       fd->name_length);
+	/* Only while somebody is inside is the number ours; closed, it may be another file's. */
+	if (fd->is_socket && !fd->is_listener && error != NP_ECLOSED)
+		set_local_name(fd, &failure->source);
+	return error;
+}
+
+/* ---- open --------------------------------------------------------------------------------- */
+
+static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
+{
+	struct np_fd *fd = calloc(1, sizeof(*fd) + kind->name_length);
+
+	if (!fd)
+		return NULL;
+	np__fd_mutex_init(&fd->mutex);
+	atomic_init(&fd->refs, 2); /* the caller's, and the open descriptor's */
+	fd->sysfd = sysfd;
+	fd->network = kind->network;
+	fd->is_listener = kind->is_listener;
+	atomic_init(&fd->may_be_drained, kind->is_tcp);
+	fd->name_length = kind->name_length;
+	if (kind->name_length > 0)
+		memcpy(fd->name, kind->name, kind->name_length);
+	return fd;
+}
+
+static void release(struct np_fd *fd)
+{
+	np__fd_mutex_fini(&fd->mutex);
+	free(fd);
+}
+
+int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd)
+{
+	struct np_fd *fd = allocate(sysfd, kind);
+
+	if (!fd)
+		return -ENOMEM;
+	fd->is_socket = true;
+	fd->is_stream = true;
+	*ret_fd = fd;
+	return 0;
+}
+
+#ifdef SO_PROTOCOL
+/* MPTCP, SCTP and SMC are streams over IP too; what is known about TCP is not known about them. */
+static bool is_tcp(int sysfd)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t name_length = sizeof(name);
+	int protocol = 0;
+	socklen_t length = sizeof(protocol);
+
+	return getsockname(sysfd, (struct sockaddr *)&name, &name_length) == 0 &&
+	       (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
+	       getsockopt(sysfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+	       protocol == IPPROTO_TCP;
+}
+#else
+static bool is_tcp(int sysfd)
+{
+	(void)sysfd;
+	return false;
+}
+#endif
+
+/* What a socket is, from the socket itself. */
+static int inspect_socket(struct np_fd *fd)
+{
+	int type = 0;
+	int listening = 0;
+	socklen_t length = sizeof(type);
+
+	if (getsockopt(fd->sysfd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+		return -errno;
+	length = sizeof(listening);
+	if (getsockopt(fd->sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0)
+		fd->is_listener = listening != 0;
+	fd->is_socket = true;
+	fd->is_stream = type == SOCK_STREAM;
+	atomic_store(&fd->may_be_drained, fd->is_stream && is_tcp(fd->sysfd));
+	return 0;
+}
+
+/* Offer a file to the poller; non-blocking first, and back again where the poller declines. */
+static int make_pollable(struct np_fd *fd)
+{
+	struct np_poll_desc *desc;
+	int was_nonblock = np__sys_set_nonblock(fd->sysfd, true);
+	int error;
+
+	if (was_nonblock < 0)
+		return was_nonblock;
+	if (fd->is_socket)
+		return 0; /* surely pollable: joins when somebody waits */
+	error = np__fd_desc(fd, &desc);
+	if (!error)
+		error = np__poll_register(desc);
+	if (!error)
+		return 0;
+	desc = atomic_exchange(&fd->desc, NULL);
+	if (desc) {
+		np_poll_unblock(desc);
+		np_poll_close(desc);
+	}
+	if (!was_nonblock)
+		np__sys_set_nonblock(fd->sysfd, false);
+	fd->is_blocking = true;
+	return error == -EPERM ? 0 : error;
+}
+
+int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
+{
+	const struct fd_kind file = { .network = "file" };
+	struct stat status;
+	struct np_fd *fd;
+	int error = 0;
+
+	if (!ret_fd || flags & ~(unsigned)NP_FD_BLOCKING)
+		return -EINVAL;
+	if (fstat(sysfd, &status) < 0)
+		return -errno;
+	fd = allocate(sysfd, &file);
+	if (!fd)
+		return -ENOMEM;
+	fd->is_stream = true;
+	fd->is_blocking = flags & NP_FD_BLOCKING;
+	if (S_ISSOCK(status.st_mode)) {
+		fd->network = "socket";
+		error = inspect_socket(fd);
+	}
+	if (!error && !fd->is_blocking)
+		error = make_pollable(fd);
+	if (error) {
+		release(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* ---- the poll descriptor ------------------------------------------------------------------ */
+
+/* Make one on the poller of the calling task; another task may be faster. */
+static int create_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
+{
+	struct np_poller *poller = np_task_self()->poller;
+	struct np_poll_desc *expected = NULL;
+	int error = poller ? 0 : np_poller_default(&poller);
+
+	if (!error)
+		error = np__poll_create(poller, fd->sysfd, ret_desc);
+	if (error)
+		return error;
+	if (!atomic_compare_exchange_strong(&fd->desc, &expected, *ret_desc)) {
+		np_poll_unblock(*ret_desc);
+		np_poll_close(*ret_desc);
+		*ret_desc = expected;
+	}
+	return 0;
+}
+
+int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
+{
+	struct np_poll_desc *desc = atomic_load(&fd->desc);
+	int error = desc ? 0 : create_desc(fd, &desc);
+
+	if (error)
+		return error;
+	/*
+	 * Who closes marks the mutex, then unblocks the descriptor it finds. It may have found
+	 * none; then it had marked before this one was stored, and that shows here.
+	 */
+	if (np__fd_mutex_is_closed(&fd->mutex))
+		return NP_ECLOSED;
+	*ret_desc = desc;
+	return 0;
+}
+
+/* ---- references and close ----------------------------------------------------------------- */
+
+static void drop(struct np_fd *fd)
+{
+	if (atomic_fetch_sub(&fd->refs, 1) == 1)
+		release(fd);
+}
+
+/* By the one who was told that nobody is left: the number goes back to the kernel. */
+static int destroy(struct np_fd *fd)
+{
+	struct np_poll_desc *desc = atomic_load(&fd->desc);
+	int error;
+
+	if (desc) {
+		/* Made so late that who closed did not see it? */
+		if (!(atomic_load(&desc->info) & INFO_CLOSING))
+			np_poll_unblock(desc);
+		np_poll_close(desc);
+	}
+	if (fd->before_close)
+		fd->before_close(fd);
+	error = np__sys_close(fd->sysfd);
+	np__fd_mutex_release_closer(&fd->mutex);
+	drop(fd);
+	return error;
+}
+
+int np__fd_incref(struct np_fd *fd, const char *op)
+{
+	return np__fd_mutex_incref(&fd->mutex) ? 0 : np__fd_fail(fd, NP_ECLOSED, op, NULL);
+}
+
+void np__fd_decref(struct np_fd *fd)
+{
+	if (np__fd_mutex_decref(&fd->mutex))
+		destroy(fd);
+}
+
+int np__fd_lock(struct np_fd *fd, int side, const char *op)
+{
+	enum fd_mutex_result result = np__fd_mutex_try_lock(&fd->mutex, side);
+	bool locked = result == FD_MUTEX_LOCKED;
+
+	if (result == FD_MUTEX_BUSY) {
+		if (!np_task_self()->parker->park)
+			return np__fd_fail(fd, -EDEADLK, op, NULL);
+		np_ref(fd); /* asleep, it has no other hold on the memory */
+		locked = np__fd_mutex_lock(&fd->mutex, side);
+		if (!locked)
+			np__fd_fail(fd, NP_ECLOSED, op, NULL);
+		drop(fd);
+		return locked ? 0 : NP_ECLOSED;
+	}
+	return locked ? 0 : np__fd_fail(fd, NP_ECLOSED, op, NULL);
+}
+
+void np__fd_unlock(struct np_fd *fd, int side)
+{
+	if (np__fd_mutex_unlock(&fd->mutex, side))
+		destroy(fd);
+}
+
+int np_cancel_io(struct np_fd *fd)
+{
+	struct np_poll_desc *desc;
+	bool is_blocking;
+	int error = 0;
+
+	if (!fd)
+		return -EINVAL;
+	if (!np__fd_mutex_incref_and_close(&fd->mutex))
+		return np__fd_fail(fd, NP_ECLOSED, "close", NULL);
+	is_blocking = fd->is_blocking;
+	desc = atomic_load(&fd->desc);
+	if (desc)
+		np_poll_unblock(desc);
+	if (np__fd_mutex_decref(&fd->mutex))
+		error = destroy(fd);
+	/* So that a port is free when this returns. A blocking read may never end: not for that. */
+	if (!is_blocking)
+		np__fd_mutex_wait_destroyed(&fd->mutex);
+	return error ? np__fd_fail(fd, error, "close", "close") : 0;
+}
+
+int np_close(struct np_fd *fd)
+{
+	int error;
+
+	if (!fd)
+		return 0;
+	error = np_cancel_io(fd);
+	np_unref(fd);
+	return error;
+}
+
+struct np_fd *np_ref(struct np_fd *fd)
+{
+	atomic_fetch_add(&fd->refs, 1);
+	return fd;
+}
+
+/* With the last reference but that of the open descriptor, that has to go, too, and goes first. */
+void np_unref(struct np_fd *fd)
+{
+	unsigned refs;
+
+	if (!fd)
+		return;
+	refs = atomic_load(&fd->refs);
+	do {
+		if (refs == 2 && !np__fd_mutex_is_closed(&fd->mutex)) {
+			np_cancel_io(fd);
+			refs = atomic_load(&fd->refs);
+		}
+	} while (!atomic_compare_exchange_weak(&fd->refs, &refs, refs - 1));
+	if (refs == 1)
+		release(fd);
+}
+
+bool np_is_pollable(const struct np_fd *fd)
+{
+	return fd && !fd->is_blocking;
+}
+
+int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
+{
+	int result;
+
+	if (!fd || !fn)
+		return -EINVAL;
+	result = np__fd_incref(fd, "raw-control");
+	if (result)
+		return result;
+	/* TCP_ULP and the like make a stream whose short reads mean something else. */
+	atomic_store(&fd->may_be_drained, false);
+	result = fn(fd->sysfd, arg);
+	np__fd_decref(fd);
+	return result;
+}
+
+/* ---- deadlines ---------------------------------------------------------------------------- */
+
+static int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
+{
+	struct np_poll_desc *desc;
+	int error;
+
+	if (!fd)
+		return -EINVAL;
+	error = np__fd_incref(fd, "set");
+	if (error)
+		return error;
+	if (fd->is_blocking)
+		error = NP_ENODEADLINE;
+	else
+		error = np__fd_desc(fd, &desc);
+	if (!error)
+		error = np_poll_set_deadline(desc, deadline_ns, mode);
+	if (error)
+		np__fd_fail(fd, error, "set", NULL);
+	np__fd_decref(fd);
+	return error;
+}
+
+int np_set_deadline(struct np_fd *fd, int64_t deadline_ns)
+{
+	return set_deadline(fd, deadline_ns, NP_READ_WRITE);
+}
+
+int np_set_read_deadline(struct np_fd *fd, int64_t deadline_ns)
+{
+	return set_deadline(fd, deadline_ns, NP_READ);
+}
+
+int np_set_write_deadline(struct np_fd *fd, int64_t deadline_ns)
+{
+	return set_deadline(fd, deadline_ns, NP_WRITE);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fd.h - the handle behind struct np_fd, for the files that implement netpark/fd.h and net.
+ *
+ * Lifetimes. Calls under way hold references in the mutex's word: while there is one, sysfd is open
+ * and ours. Handles that tasks own, the open descriptor itself, and tasks asleep for a lock hold
+ * references in refs: while there is one, the memory is there.
+ */
+#ifndef NETPARK_CORE_FD_H
+#define NETPARK_CORE_FD_H
+
+#include "core/fd_mutex.h"
+
+#include <netpark/fd.h>
+
+#include <sys/socket.h>
+
+struct np_fd {
+	struct fd_mutex mutex;
+	atomic_uint refs;
+	_Atomic(struct np_poll_desc *) desc; /* NULL until somebody waits or sets a deadline */
+
+	/* constant from open to the last close */
+	int sysfd;
+	bool is_socket;
+	bool is_stream;
+	bool is_blocking; /* the poller does not have it: calls block, close does not interrupt */
+	bool is_listener;
+	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
+	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
+
+	bool is_drained; /* under the read lock: the last read took all there was */
+	atomic_bool
+		may_be_drained; /* is_drained can be believed: TCP, with no option unknown to us */
+
+	/* The peer's address, or a listener's own: what texts name. */
+	socklen_t name_length;
+	unsigned char name[];
+};
+
+/* How to make one, beyond what np_fd_open() finds out by itself. */
+struct fd_kind {
+	const char *network;
+	bool is_tcp;
+	bool is_listener;
+	const struct sockaddr *name;
+	socklen_t name_length;
+};
+
+/* Wrap a non-blocking stream socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
+int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);
+
+/* A call under way that takes no lock. 0 or NP_ECLOSED, recorded for @op. */
+int np__fd_incref(struct np_fd *fd, const char *op);
+void np__fd_decref(struct np_fd *fd);
+
+/* Record the failure of @op on @fd, where @call failed (NULL: none). Returns @error. */
+int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
+
+/* The lock of one side, for one call. 0, or NP_ECLOSED; recorded for @op. */
+int np__fd_lock(struct np_fd *fd, int side, const char *op);
+void np__fd_unlock(struct np_fd *fd, int side);
+
+/* The poll descriptor, made if there is none. By who holds a reference. 0 or an error. */
+int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc);
+
+/* accept(2) that waits; skips connections that died in the queue. A descriptor or an error. */
+int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length);
+
+/* connect(2) that waits until @deadline_ns, for a handle that nobody else has. 0 or an error. */
+int np__fd_connect(struct np_fd *fd, const struct sockaddr *addr, socklen_t length,
+		   int64_t deadline_ns);
+
+#endif /* NETPARK_CORE_FD_H */

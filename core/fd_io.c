@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fd_io.c - data through a handle. Every call has one shape: lock the side, prepare, then try,
+ * and on EAGAIN wait and try again, in perform(), the only loop of its kind.
+ */
+#include "core/fd.h"
+
+#include "core/sys.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS has an option of the socket instead */
+#endif
+#ifndef MSG_CMSG_CLOEXEC
+#define MSG_CMSG_CLOEXEC 0
+#endif
+
+#define IO_MAX     ((size_t)1 << 30) /* some systems fail at 2 GiB; a round number keeps alignment */
+#define WRITEV_MAX 1024              /* what every system's IOV_MAX allows */
+
+/* One system call. Returns as it does: a count, or -1 and errno. */
+typedef ssize_t attempt_fn(struct np_fd *fd, void *arg);
+
+/* Park until @mode is worth a try. */
+static int wait_ready(struct np_fd *fd, int mode)
+{
+	struct np_poll_desc *desc;
+	int error = np__fd_desc(fd, &desc);
+
+	return error ? error : np_poll_wait(desc, mode);
+}
+
+/*
+ * Drop the report that came before: the system call that follows sees what it told. Never between
+ * EAGAIN and the wait, where it would drop what came since.
+ */
+static int prepare(struct np_fd *fd, int mode)
+{
+	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
+
+	return desc ? np_poll_reset(desc, mode) : 0;
+}
+
+/* Inlined into each call, so that @attempt is no call through a pointer. */
+__attribute__((always_inline)) static inline ssize_t perform(struct np_fd *fd, int mode,
+							     attempt_fn *attempt, void *arg)
+{
+	for (;;) {
+		ssize_t n = attempt(fd, arg);
+		int error;
+
+		if (n >= 0)
+			return n;
+		error = errno;
+		if (error == EINTR)
+			continue;
+		if ((error != EAGAIN && error != EWOULDBLOCK) || fd->is_blocking)
+			return -error;
+		error = wait_ready(fd, mode);
+		if (error)
+			return error;
+	}
+}
+
+static int side_of(int mode)
+{
+	return mode == NP_READ ? SIDE_READ : SIDE_WRITE;
+}
+
+/* Lock, prepare, perform, unlock; failures are recorded while the descriptor is surely ours. */
+__attribute__((always_inline)) static inline ssize_t
+run(struct np_fd *fd, int mode, const char *op, const char *call, attempt_fn *attempt, void *arg)
+{
+	ssize_t n = np__fd_lock(fd, side_of(mode), op);
+
+	if (n < 0)
+		return n;
+	n = prepare(fd, mode);
+	if (n == 0)
+		n = perform(fd, mode, attempt, arg);
+	if (n < 0)
+		np__fd_fail(fd, (int)n, op, call);
+	np__fd_unlock(fd, side_of(mode));
+	return n;
+}
+
+/* ---- read --------------------------------------------------------------------------------- */
+
+struct buffer {
+	void *data;
+	size_t size;
+};
+
+/* On sockets recv(2) costs less than read(2). */
+static ssize_t read_once(struct np_fd *fd, void *arg)
+{
+	const struct buffer *buffer = arg;
+
+	return fd->is_socket ? recv(fd->sysfd, buffer->data, buffer->size, 0)
+			     : read(fd->sysfd, buffer->data, buffer->size);
+}
+
+/*
+ * The shortcut. The last read left nothing, so reading now would say EAGAIN: wait at once, unless
+ * there are reports of another kind than data, which may have ended that read early. The report
+ * that is latched is kept, since no system call would see what it told.
+ */
+static int prepare_read(struct np_fd *fd)
+{
+	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
+	int error;
+
+	if (!fd->is_drained)
+		return prepare(fd, NP_READ);
+	fd->is_drained = false;
+	if (!desc || !np__poll_may_skip_read(desc))
+		return prepare(fd, NP_READ);
+	error = np__poll_check(desc, NP_READ);
+	return error ? error : np_poll_wait(desc, NP_READ);
+}
+
+static ssize_t read_locked(struct np_fd *fd, struct buffer *buffer)
+{
+	ssize_t n = prepare_read(fd);
+
+	if (n == 0)
+		n = perform(fd, NP_READ, read_once, buffer);
+	if (n > 0 && (size_t)n < buffer->size)
+		fd->is_drained = atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed);
+	return n;
+}
+
+ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
+{
+	struct buffer buffer = { buf, size };
+	ssize_t n;
+
+	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
+		return -EINVAL;
+	n = np__fd_lock(fd, SIDE_READ, "read");
+	if (n < 0)
+		return n;
+	if (fd->is_stream && size > IO_MAX)
+		buffer.size = IO_MAX;
+	if (size > 0)
+		n = read_locked(fd, &buffer);
+	if (n < 0)
+		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
+	np__fd_unlock(fd, SIDE_READ);
+	return n;
+}
+
+struct vector {
+	const struct iovec *iov;
+	int count;
+};
+
+static ssize_t readv_once(struct np_fd *fd, void *arg)
+{
+	const struct vector *vector = arg;
+
+	return readv(fd->sysfd, vector->iov, vector->count);
+}
+
+/* The sum of the sizes, or -EINVAL for what readv(2) would not take. */
+static ssize_t total_size(const struct iovec *iov, int count)
+{
+	size_t total = 0;
+
+	if (count < 0 || (!iov && count > 0))
+		return -EINVAL;
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - total)
+			return -EINVAL;
+		total += iov[i].iov_len;
+	}
+	return (ssize_t)total;
+}
+
+ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count)
+{
+	struct vector vector = { iov, count };
+	ssize_t total = total_size(iov, count);
+
+	if (!fd || total < 0 || count > IOV_MAX)
+		return -EINVAL;
+	if (total == 0)
+		return np_read(fd, NULL, 0);
+	return run(fd, NP_READ, "read", "readv", readv_once, &vector);
+}
+
+struct message {
+	struct msghdr *header;
+	int flags;
+};
+
+static ssize_t recvmsg_once(struct np_fd *fd, void *arg)
+{
+	const struct message *message = arg;
+
+	return recvmsg(fd->sysfd, message->header, message->flags | MSG_CMSG_CLOEXEC);
+}
+
+ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
+{
+	struct message arg = { message, flags };
+
+	if (!fd || !message)
+		return -EINVAL;
+	return run(fd, NP_READ, "read", "recvmsg", recvmsg_once, &arg);
+}
+
+/* ---- write -------------------------------------------------------------------------------- */
+
+static ssize_t write_once(struct np_fd *fd, void *arg)
+{
+	const struct buffer *buffer = arg;
+
+	return fd->is_socket ? send(fd->sysfd, buffer->data, buffer->size, MSG_NOSIGNAL)
+			     : write(fd->sysfd, buffer->data, buffer->size);
+}
+
+/*
+ * What a write that took @n of @size bytes means for the caller: 0 to go on, else the error. A
+ * driver that claims more than it was given would have us read past the end of the buffer.
+ */
+static int judge_write(size_t n, size_t size)
+{
+	if (n > size)
+		return -EIO;
+	return n == 0 && size > 0 ? NP_ESHORTWRITE : 0;
+}
+
+static int write_locked(struct np_fd *fd, const char *data, size_t size, size_t *written)
+{
+	int error = prepare(fd, NP_WRITE);
+
+	while (error == 0) {
+		size_t rest = size - *written;
+		struct buffer piece = {
+			(void *)(uintptr_t)(data + *written),
+			fd->is_stream && rest > IO_MAX ? IO_MAX : rest,
+		};
+		ssize_t n = perform(fd, NP_WRITE, write_once, &piece);
+
+		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
+		if (error == 0)
+			*written += (size_t)n;
+		if (*written == size)
+			break;
+	}
+	return error;
+}
+
+ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)
+{
+	size_t written = 0;
+	int error;
+
+	if (ret_written)
+		*ret_written = 0;
+	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
+		return -EINVAL;
+	error = np__fd_lock(fd, SIDE_WRITE, "write");
+	if (error)
+		return error;
+	error = write_locked(fd, buf, size, &written);
+	if (error)
+		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
+	np__fd_unlock(fd, SIDE_WRITE);
+	if (ret_written)
+		*ret_written = written;
+	return error ? error : (ssize_t)written;
+}
+
+ssize_t np_write(struct np_fd *fd, const void *buf, size_t size)
+{
+	return np_write_counted(fd, buf, size, NULL);
+}
+
+/* A socket's writev(2) could raise SIGPIPE; its sendmsg(2) can be told not to. */
+static ssize_t writev_once(struct np_fd *fd, void *arg)
+{
+	const struct vector *vector = arg;
+	struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)vector->iov };
+
+	if (!fd->is_socket)
+		return writev(fd->sysfd, vector->iov, vector->count);
+	/* The type of the count is the system's own. */
+	header.msg_iovlen = 0;
+	for (int i = 0; i < vector->count; i++)
+		header.msg_iovlen++;
+	return sendmsg(fd->sysfd, &header, MSG_NOSIGNAL);
+}
+
+/* Take @n written bytes off the front. Returns the first buffer that is left. */
+static struct iovec *advance(struct iovec *iov, int *count, size_t n)
+{
+	while (*count > 0 && n >= iov->iov_len) {
+		n -= iov->iov_len;
+		iov->iov_base = (char *)iov->iov_base + iov->iov_len;
+		iov->iov_len = 0;
+		iov++;
+		(*count)--;
+	}
+	if (n > 0) {
+		iov->iov_base = (char *)iov->iov_base + n;
+		iov->iov_len -= n;
+	}
+	return iov;
+}
+
+static int writev_locked(struct np_fd *fd, struct iovec *iov, int count)
+{
+	int error = prepare(fd, NP_WRITE);
+
+	iov = advance(iov, &count, 0);
+	while (error == 0 && count > 0) {
+		struct vector piece = { iov, count < WRITEV_MAX ? count : WRITEV_MAX };
+		size_t size = (size_t)total_size(piece.iov, piece.count);
+		ssize_t n = perform(fd, NP_WRITE, writev_once, &piece);
+
+		error = n < 0 ? (int)n : judge_write((size_t)n, size);
+		if (error == 0)
+			iov = advance(iov, &count, (size_t)n);
+	}
+	return error;
+}
+
+ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
+{
+	ssize_t total = total_size(iov, count);
+	int error;
+
+	if (!fd || total < 0)
+		return -EINVAL;
+	error = np__fd_lock(fd, SIDE_WRITE, "write");
+	if (error)
+		return error;
+	error = writev_locked(fd, iov, count);
+	if (error)
+		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
+	np__fd_unlock(fd, SIDE_WRITE);
+	return error ? error : total;
+}
+
+static ssize_t sendmsg_once(struct np_fd *fd, void *arg)
+{
+	const struct message *message = arg;
+
+	return sendmsg(fd->sysfd, message->header, message->flags | MSG_NOSIGNAL);
+}
+
+ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
+{
+	struct message arg = { (struct msghdr *)(uintptr_t)message, flags };
+
+	if (!fd || !message)
+		return -EINVAL;
+	return run(fd, NP_WRITE, "write", "sendmsg", sendmsg_once, &arg);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+/* What poll(2) says now; "no" looks like a system call that would block. */
+static ssize_t ask_poll(struct np_fd *fd, void *arg)
+{
+	struct pollfd asked = { .fd = fd->sysfd, .events = *(const short *)arg };
+	int n = poll(&asked, 1, 0);
+
+	if (n != 0)
+		return n;
+	errno = EAGAIN;
+	return -1;
+}
+
+int np_wait(struct np_fd *fd, int mode)
+{
+	short events = mode == NP_READ ? POLLIN : POLLOUT;
+	ssize_t n;
+
+	if (!fd || (mode != NP_READ && mode != NP_WRITE))
+		return -EINVAL;
+	if (fd->is_blocking)
+		return np__fd_fail(fd, NP_ENODEADLINE, "wait", NULL);
+	n = run(fd, mode, "wait", "poll", ask_poll, &events);
+	return n < 0 ? (int)n : 0;
+}
+
+struct raw_call {
+	bool (*fn)(int sysfd, void *arg);
+	void *arg;
+};
+
+static ssize_t call_raw(struct np_fd *fd, void *arg)
+{
+	const struct raw_call *call = arg;
+
+	if (call->fn(fd->sysfd, call->arg))
+		return 0;
+	errno = EAGAIN;
+	return -1;
+}
+
+int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
+{
+	struct raw_call call = { fn, arg };
+
+	if (!fd || !fn)
+		return -EINVAL;
+	return (int)run(fd, NP_READ, "raw-read", NULL, call_raw, &call);
+}
+
+int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
+{
+	struct raw_call call = { fn, arg };
+
+	if (!fd || !fn)
+		return -EINVAL;
+	return (int)run(fd, NP_WRITE, "raw-write", NULL, call_raw, &call);
+}
+
+/* ---- sockets ------------------------------------------------------------------------------ */
+
+struct peer {
+	struct sockaddr *addr;
+	socklen_t *length;
+	socklen_t size;
+};
+
+/* ECONNABORTED: a connection that died in the queue, none of the caller's business. */
+static ssize_t accept_once(struct np_fd *fd, void *arg)
+{
+	const struct peer *peer = arg;
+	int accepted;
+
+	do {
+		*peer->length = peer->size;
+		accepted = np__sys_accept(fd->sysfd, peer->addr, peer->length);
+	} while (accepted == -ECONNABORTED);
+	if (accepted >= 0)
+		return accepted;
+	errno = -accepted;
+	return -1;
+}
+
+int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length)
+{
+	struct peer peer = { addr, length, *length };
+
+	return (int)run(listener, NP_READ, "accept", "accept", accept_once, &peer);
+}
+
+/*
+ * Why the connect that was waited for has ended: 0, an error, or -EINPROGRESS if it has not. No
+ * error is no proof, since a wake may be spurious: who is connected has a peer.
+ */
+static int connect_result(int sysfd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int error = 0;
+	socklen_t error_length = sizeof(error);
+
+	if (getsockopt(sysfd, SOL_SOCKET, SO_ERROR, &error, &error_length) < 0)
+		return -errno;
+	switch (error) {
+	case 0:
+		if (getpeername(sysfd, (struct sockaddr *)&peer, &length) == 0)
+			return 0;
+		return errno == ENOTCONN ? -EINPROGRESS : -errno;
+	case EISCONN:
+		return 0;
+	case EALREADY:
+	case EINTR:
+		return -EINPROGRESS;
+	default:
+		return -error;
+	}
+}
+
+/* Wait for the connect under way; the deadline is for that alone. */
+static int finish_connect(struct np_fd *fd, int64_t deadline_ns)
+{
+	struct np_poll_desc *desc;
+	int error = np__fd_desc(fd, &desc);
+
+	if (error)
+		return error;
+	np_poll_set_deadline(desc, deadline_ns, NP_WRITE);
+	do {
+		error = np_poll_wait(desc, NP_WRITE);
+		if (!error)
+			error = connect_result(fd->sysfd);
+	} while (error == -EINPROGRESS);
+	np_poll_set_deadline(desc, 0, NP_WRITE);
+	return error;
+}
+
+int np__fd_connect(struct np_fd *fd, const struct sockaddr *addr, socklen_t length,
+		   int64_t deadline_ns)
+{
+	if (connect(fd->sysfd, addr, length) == 0 || errno == EISCONN)
+		return 0;
+	/* EINTR: it goes on without us, a second call would only say EALREADY. */
+	if (errno != EINPROGRESS && errno != EALREADY && errno != EINTR)
+		return -errno;
+	return finish_connect(fd, deadline_ns);
+}

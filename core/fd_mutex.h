@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fd_mutex.h - who uses a descriptor: closed, a read lock, a write lock, references, in a
+ *word.
+ *
+ *	bit  0       closed, once and for all
+ *	bit  1       the read lock is held
+ *	bit  2       the write lock is held
+ *	bits 3-22    references: calls under way, each lock holder being one
+ *	bits 23-42   tasks asleep for the read lock
+ *	bits 43-62   tasks asleep for the write lock
+ *
+ * incref or lock, use, then decref or unlock. Whoever brings the references to 0 after closed is
+ *told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
+ *kept for them by other means. An unlock hands on a wake-up, not the lock, so a newcomer may come
+ *first. Go: internal/poll.fdMutex.
+ */
+#ifndef NETPARK_CORE_FD_MUTEX_H
+#define NETPARK_CORE_FD_MUTEX_H
+
+#include "core/poll_desc.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Tasks that sleep until somebody releases them; a release that comes first is kept. */
+struct semaphore {
+	struct task_list asleep;
+	unsigned releases;
+};
+
+struct fd_mutex {
+	_Atomic uint64_t word;
+	pthread_mutex_t lock; /* of the semaphores */
+	struct semaphore lock_free[SIDES];
+	struct semaphore destroyed;
+};
+
+enum fd_mutex_result { FD_MUTEX_LOCKED, FD_MUTEX_BUSY, FD_MUTEX_CLOSED };
+
+void np__fd_mutex_init(struct fd_mutex *mutex);
+void np__fd_mutex_fini(struct fd_mutex *mutex);
+
+bool np__fd_mutex_is_closed(struct fd_mutex *mutex);
+
+/* One more call under way, in parallel with everything. False if closed. */
+bool np__fd_mutex_incref(struct fd_mutex *mutex);
+
+/* Close, and wake those who sleep for a lock. True to exactly one caller ever, with a reference. */
+bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex);
+
+/* True: closed and nobody is left, destroy. */
+bool np__fd_mutex_decref(struct fd_mutex *mutex);
+
+/* Lock a side if that can be done without sleeping. */
+enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
+
+/* Lock a side, asleep while somebody else has it. False if closed. */
+bool np__fd_mutex_lock(struct fd_mutex *mutex, int side);
+
+/* True: closed and nobody is left, destroy. */
+bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side);
+
+/* What the one who destroyed says, and the one who closed waits for. */
+void np__fd_mutex_release_closer(struct fd_mutex *mutex);
+void np__fd_mutex_wait_destroyed(struct fd_mutex *mutex);
+
+#endif /* NETPARK_CORE_FD_MUTEX_H */
