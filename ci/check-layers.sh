@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# No storey includes from one above it. Each line below names a storey's files and what they may
+# include of this project; system headers are free.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+
+storey() {
+	files=$1 allowed=$2
+	# shellcheck disable=SC2086
+	wrong=$(grep -HnE '^#[[:space:]]*include ["<](core|backends|netpark|tests)' $files |
+		grep -vE "include [\"<]($allowed)[\">]")
+	[ -z "$wrong" ] && return
+	echo "against the direction of the storeys:"
+	echo "$wrong"
+	bad=1
+}
+
+base='netpark/(base|addr|version)\.h|core/(sys|misuse|addr)\.h'
+seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
+poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller)\\.h"
+fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
+net="$fd|netpark/net\\.h|core/net/[a-z_]+\\.h"
+
+storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
+storey 'include/netpark/runtime_poll.h include/netpark/park.h include/netpark/fd.h' 'netpark/base\.h'
+storey 'include/netpark/poll.h' 'netpark/(base|park|runtime_poll)\.h'
+storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
+storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
+storey 'core/sys*.[ch] core/time.c core/misuse.[ch] core/addr.[ch]' "$base|core/failure\\.h"
+storey 'core/task.[ch] core/failure.[ch]' "$seam"
+storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/park_thread.c' "$poll"
+storey 'core/fd*.[ch]' "$fd"
+storey 'core/net/*.[ch]' "$net"
+
+# A file that no storey names would go unchecked.
+for file in core/*.[ch]; do
+	case $file in
+	core/sys*|core/time.c|core/misuse.*|core/addr.*|core/task.*|core/failure.*) ;;
+	core/poll_desc.*|core/desc_table.*|core/timers.*|core/poller.*|core/park_thread.c|core/fd*) ;;
+	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;
+	esac
+done
+exit $bad

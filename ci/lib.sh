@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# ci/lib.sh - what the scripts here share. To be sourced.
+
+# Say in one line why it cannot go on.
+die() {
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+# need COMMAND:PACKAGE ... - make sure that the commands are there, from Debian's packages if need be.
+# A name with a slash or a dot is a file to look for instead of a command.
+need() {
+	missing=
+	for pair in "$@"; do
+		thing=${pair%%:*}
+		case $thing in
+		*/*) [ -e "$thing" ] || missing="$missing ${pair#*:}" ;;
+		*) command -v "$thing" >/dev/null 2>&1 || missing="$missing ${pair#*:}" ;;
+		esac
+	done
+	[ -z "$missing" ] && return
+	command -v apt-get >/dev/null 2>&1 ||
+		die "missing$missing (Debian's names): install them with this system's package manager"
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null 2>&1 || die "missing$missing: run as root, apt-get install$missing"
+		sudo=sudo
+	fi
+	echo "installing$missing"
+	# shellcheck disable=SC2086
+	if ! { $sudo apt-get update -qq &&
+		$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			$missing; } >"${TMPDIR:-/tmp}/netpark-apt.$$" 2>&1; then
+		tail -n 5 "${TMPDIR:-/tmp}/netpark-apt.$$" >&2
+		die "missing$missing: apt-get could not install them"
+	fi
+	rm -f "${TMPDIR:-/tmp}/netpark-apt.$$"
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Start the echo server on a free port, send a load through it, stop it with SIGTERM.
+#
+#	run_echo.sh ECHO CLIENT BACKEND CONNECTIONS ROUND_TRIPS
+#
+# Prints the client's line of result. Fails if the client does, or the server's exit status is not 0.
+set -u
+echo=$1 client=$2 backend=$3 connections=$4 round_trips=$5
+
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+mkfifo "$dir/address" || exit 1
+"$echo" -b "$backend" 127.0.0.1:0 >"$dir/address" &
+server=$!
+# Reading the pipe waits for the server's first line, or for its end.
+read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
+"$client" "$address" "$connections" "$round_trips"
+status=$?
+kill -TERM "$server"
+wait "$server"
+server_status=$?
+if [ "$server_status" -ne 0 ]; then
+	echo "the server ended with status $server_status" >&2
+	exit 1
+fi
+exit "$status"

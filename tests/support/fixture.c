@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/support/fixture.c - see fixture.h. */
+#include "tests/support/fixture.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct np_poller *test_poller;
+
+static int descriptors_before;
+
+const struct runtime_poll *fixture_backend(void)
+{
+	const char *name = getenv("NETPARK_TEST_BACKEND");
+	const struct runtime_poll *backend =
+		name ? runtime_poll_find(name) : runtime_poll_default();
+
+	cr_assert(backend, "this build has no backend \"%s\"", name);
+	return backend;
+}
+
+int fixture_count_descriptors(void)
+{
+	int count = 0;
+	long max = sysconf(_SC_OPEN_MAX);
+	DIR *dir = opendir("/proc/self/fd");
+
+	if (dir) {
+		while (readdir(dir))
+			count++;
+		closedir(dir);
+		return count - 3; /* ".", "..", and the directory itself */
+	}
+	for (int fd = 0; fd < max && fd < 65536; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+void fixture_begin(void)
+{
+	const struct np_poller_options options = { .backend = fixture_backend() };
+
+	descriptors_before = fixture_count_descriptors();
+	cr_assert_eq(np_poller_create(&options, &test_poller), 0);
+	np_task_use_poller(test_poller);
+}
+
+void fixture_end(void)
+{
+	struct np_poller_stats stats;
+	int descriptors;
+
+	np_poller_get_stats(test_poller, &stats);
+	cr_assert_eq(stats.descriptors, 0, "%zu poll descriptors are left open", stats.descriptors);
+	cr_assert_eq(stats.timers, 0, "%zu timers are left", stats.timers);
+	np_task_use_poller(NULL);
+	cr_assert_eq(np_poller_destroy(test_poller), 0);
+	descriptors = fixture_count_descriptors();
+	cr_assert_eq(descriptors, descriptors_before, "%d descriptors before the test, %d after it",
+		     descriptors_before, descriptors);
+}
+
+static void make_nonblocking(int fd)
+{
+	cr_assert_eq(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), 0);
+}
+
+void fixture_socketpair(int fds[2])
+{
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	make_nonblocking(fds[0]);
+	make_nonblocking(fds[1]);
+}
+
+void fixture_pipe(int fds[2])
+{
+	cr_assert_eq(pipe(fds), 0);
+	make_nonblocking(fds[0]);
+	make_nonblocking(fds[1]);
+}
+
+void fixture_tcp_pair(int fds[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t length = sizeof(addr);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&addr, &length), 0);
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(fds[0], (struct sockaddr *)&addr, sizeof(addr)), 0);
+	fds[1] = accept(listener, NULL, NULL);
+	cr_assert_geq(fds[1], 0);
+	close(listener);
+	make_nonblocking(fds[0]);
+	make_nonblocking(fds[1]);
+}
+
+static void wrap_both(const int fds[2], struct np_fd *handles[2])
+{
+	cr_assert_eq(np_fd_open(fds[0], 0, &handles[0]), 0);
+	cr_assert_eq(np_fd_open(fds[1], 0, &handles[1]), 0);
+}
+
+void fixture_fd_pair(struct np_fd *handles[2])
+{
+	int fds[2];
+
+	fixture_socketpair(fds);
+	wrap_both(fds, handles);
+}
+
+void fixture_fd_pipe(struct np_fd *handles[2])
+{
+	int fds[2];
+
+	fixture_pipe(fds);
+	wrap_both(fds, handles);
+}
+
+void fixture_fd_tcp_pair(struct np_fd *handles[2])
+{
+	int fds[2];
+
+	fixture_tcp_pair(fds);
+	wrap_both(fds, handles);
+}
+
+struct start {
+	void *(*run)(void *arg);
+	void *arg;
+};
+
+static void *run_on_test_poller(void *arg)
+{
+	struct start start = *(struct start *)arg;
+
+	free(arg);
+	np_task_use_poller(test_poller);
+	return start.run(start.arg);
+}
+
+pthread_t fixture_start_thread(void *(*run)(void *arg), void *arg)
+{
+	struct start *start = malloc(sizeof(*start));
+	pthread_t thread;
+
+	cr_assert(start);
+	*start = (struct start){ run, arg };
+	cr_assert_eq(pthread_create(&thread, NULL, run_on_test_poller, start), 0);
+	return thread;
+}
+
+void fixture_be_patient(struct fixture_patience *patience, const char *condition)
+{
+	const struct timespec pause = { 0, 200 * 1000 };
+
+	if (patience->give_up == 0)
+		patience->give_up = np_deadline(INT64_C(60) * 1000000000);
+	cr_assert_lt(np_time(), patience->give_up, "still waiting for: %s", condition);
+	sched_yield();
+	nanosleep(&pause, NULL);
+}
+
+size_t fixture_parked(void)
+{
+	struct np_poller_stats stats;
+
+	np_poller_get_stats(test_poller, &stats);
+	return stats.parked;
+}
+
+uint64_t fixture_seed(void)
+{
+	const char *given = getenv("NETPARK_TEST_SEED");
+	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)np_time();
+
+	if (seed == 0)
+		seed = 1;
+	printf("seed: NETPARK_TEST_SEED=%llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	return seed;
+}
+
+uint64_t fixture_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
