@@ -29,9 +29,9 @@ struct np_fd {
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
-	bool is_drained; /* under the read lock: the last read took all there was */
-	atomic_bool
-		may_be_drained; /* is_drained can be believed: TCP, with no option unknown to us */
+	bool is_drained; /* under the read lock: the last read got less than it asked for */
+	atomic_bool may_be_drained; /* and for TCP, with no option unknown to us, that is all there
+				       was */
 
 	/* The peer's address, or a listener's own: what texts name. */
 	socklen_t name_length;

@@ -38,12 +38,15 @@ static int wait_ready(struct np_fd *fd, int mode)
 
 /*
  * Drop the report that came before: the system call that follows sees what it told. Never between
- * EAGAIN and the wait, where it would drop what came since.
+ * EAGAIN and the wait, where it would drop what came since. What the last read knew of an empty
+ * kernel buffer goes with the report that would contradict it.
  */
 static int prepare(struct np_fd *fd, int mode)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 
+	if (mode == NP_READ)
+		fd->is_drained = false;
 	return desc ? np_poll_reset(desc, mode) : 0;
 }
 
@@ -116,11 +119,10 @@ static int prepare_read(struct np_fd *fd)
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 	int error;
 
-	if (!fd->is_drained)
+	if (!fd->is_drained || !atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed) ||
+	    !desc || !np__poll_may_skip_read(desc))
 		return prepare(fd, NP_READ);
 	fd->is_drained = false;
-	if (!desc || !np__poll_may_skip_read(desc))
-		return prepare(fd, NP_READ);
 	error = np__poll_check(desc, NP_READ);
 	return error ? error : np_poll_wait(desc, NP_READ);
 }
@@ -132,7 +134,7 @@ static ssize_t read_locked(struct np_fd *fd, struct buffer *buffer)
 	if (n == 0)
 		n = perform(fd, NP_READ, read_once, buffer);
 	if (n > 0 && (size_t)n < buffer->size)
-		fd->is_drained = atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed);
+		fd->is_drained = true;
 	return n;
 }
 

@@ -40,8 +40,9 @@ NP_API int np_listen(const char *network, const char *address, struct np_fd **re
  * Waits under the listener's read deadline. The connection inherits no deadline. Connections that
  * died in the queue are skipped (ECONNABORTED).
  *
- * Return: 0; NP_ECLOSED, NP_EDEADLINE; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the listener is
- * intact, the connection stays queued, try again when there is room; -EINVAL if not a listener.
+ * Return: 0; NP_ECLOSED, NP_EDEADLINE; -EMFILE, -ENFILE, -ENOBUFS: the connection stays queued, try
+ * again when there is room; -ENOMEM: it may have been dropped; -EINVAL if not a listener. After
+ * every error but NP_ECLOSED the listener is as it was.
  */
 NP_API int np_accept(struct np_fd *listener, struct np_fd **ret_conn);
 

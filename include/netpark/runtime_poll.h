@@ -44,9 +44,10 @@ enum runtime_poll_flags {
 
 /** What kind of backend it is. */
 enum runtime_poll_traits {
-	RUNTIME_POLL_NEEDS_ARM = 1, /* level-triggered made one-shot: one report for each arm */
-	RUNTIME_POLL_REPORTS_PRIORITY =
-		2, /* RUNTIME_POLL_PRIORITY is told, so its absence means something */
+	/* Level-triggered made one-shot: one report for each arm. */
+	RUNTIME_POLL_NEEDS_ARM = 1,
+	/* RUNTIME_POLL_PRIORITY is told, so its absence means something. */
+	RUNTIME_POLL_REPORTS_PRIORITY = 2,
 };
 
 /**

@@ -7,6 +7,9 @@
  * Prints the address it listens on as its first line; port 0 takes a free one. SIGINT and SIGTERM
  * stop it: the listener and every connection are closed, their threads see NP_ECLOSED and end, and
  * the exit status is 0.
+ *
+ * The acceptor waits on a poller of its own. It sleeps most of the time; on the connections' poller it
+ * would mostly be the one who leads, and hand every report on to another thread.
  */
 #include <netpark.h>
 
@@ -27,7 +30,8 @@ struct session {
 };
 
 struct server {
-	struct np_poller *poller;
+	struct np_poller *accept_poller;
+	struct np_poller *poller; /* of all connections */
 	struct np_fd *listener;
 
 	pthread_mutex_t lock;
@@ -127,7 +131,7 @@ static void *accept_all(void *arg)
 	struct server *server = arg;
 	int error;
 
-	np_task_use_poller(server->poller);
+	np_task_use_poller(server->accept_poller);
 	for (;;) {
 		struct np_fd *conn;
 
@@ -217,12 +221,15 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
 
 	error = np_poller_create(&options, &server.poller);
+	if (!error)
+		error = np_poller_create(&options, &server.accept_poller);
 	if (error)
 		return fail("poller", error);
 	error = np_listen("tcp", argv[optind], &server.listener);
 	if (error)
 		return fail("", error);
 	error = run(&server, &stop_signals);
+	np_poller_destroy(server.accept_poller);
 	np_poller_destroy(server.poller);
 	return error;
 }

@@ -182,6 +182,15 @@ static void connect_all(struct load *load)
 	}
 }
 
+/* On a terminal one line that changes, in a log a few that stay. */
+static void show_progress(long before, long percent)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r  %3ld %%%s", percent, percent >= 100 ? "\n" : "");
+	else if (percent / 25 > before / 25)
+		fprintf(stderr, "  %3ld %%\n", percent);
+}
+
 static void run(struct load *load)
 {
 	long total = (long)load->connections * load->rounds;
@@ -200,11 +209,10 @@ static void run(struct load *load)
 			if (load->set[i].fd >= 0 && load->set[i].revents)
 				step(load, i);
 		if (load->done - shown >= total / 20) {
+			show_progress(100 * shown / total, 100 * load->done / total);
 			shown = load->done;
-			fprintf(stderr, "\r  %3ld %%", 100 * shown / total);
 		}
 	}
-	fprintf(stderr, "\r       \r");
 }
 
 int main(int argc, char **argv)

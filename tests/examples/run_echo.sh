@@ -4,6 +4,7 @@
 #
 #	run_echo.sh ECHO CLIENT BACKEND CONNECTIONS ROUND_TRIPS
 #
+# NETPARK_WRAPPER, if set, is a command to run the server under, such as valgrind and its options.
 # Prints the client's line of result. Fails if the client does, or the server's exit status is not 0.
 set -u
 echo=$1 client=$2 backend=$3 connections=$4 round_trips=$5
@@ -11,7 +12,7 @@ echo=$1 client=$2 backend=$3 connections=$4 round_trips=$5
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 mkfifo "$dir/address" || exit 1
-"$echo" -b "$backend" 127.0.0.1:0 >"$dir/address" &
+${NETPARK_WRAPPER-} "$echo" -b "$backend" 127.0.0.1:0 >"$dir/address" &
 server=$!
 # Reading the pipe waits for the server's first line, or for its end.
 read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
