@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2 441 /* Linux 5.11, newer than some headers; one number for every machine  \
-			      */
+#define SYS_epoll_pwait2                                                                           \
+	441 /* Linux 5.11, newer than some headers; one number for every machine                   \
+	     */
 #endif
 
 enum { WAKEUP_TAG = 0 }; /* no registration has it */

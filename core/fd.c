@@ -59,12 +59,6 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	return fd;
 }
 
-static void release(struct np_fd *fd)
-{
-	np__fd_mutex_fini(&fd->mutex);
-	free(fd);
-}
-
 int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd)
 {
 	struct np_fd *fd = allocate(sysfd, kind);
@@ -167,7 +161,7 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 	if (!error && !fd->is_blocking)
 		error = make_pollable(fd);
 	if (error) {
-		release(fd);
+		np__fd_free(fd);
 		return error;
 	}
 	*ret_fd = fd;
@@ -212,13 +206,7 @@ int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 	return 0;
 }
 
-/* ---- references and close ----------------------------------------------------------------- */
-
-static void drop(struct np_fd *fd)
-{
-	if (atomic_fetch_sub(&fd->refs, 1) == 1)
-		release(fd);
-}
+/* ---- close -------------------------------------------------------------------------------- */
 
 /* By the one who was told that nobody is left: the number goes back to the kernel. */
 static int destroy(struct np_fd *fd)
@@ -236,7 +224,7 @@ static int destroy(struct np_fd *fd)
 		fd->before_close(fd);
 	error = np__sys_close(fd->sysfd);
 	np__fd_mutex_release_closer(&fd->mutex);
-	drop(fd);
+	np__fd_drop(fd);
 	return error;
 }
 
@@ -263,7 +251,7 @@ int np__fd_lock(struct np_fd *fd, int side, const char *op)
 		locked = np__fd_mutex_lock(&fd->mutex, side);
 		if (!locked)
 			np__fd_fail(fd, NP_ECLOSED, op, NULL);
-		drop(fd);
+		np__fd_drop(fd);
 		return locked ? 0 : NP_ECLOSED;
 	}
 	return locked ? 0 : np__fd_fail(fd, NP_ECLOSED, op, NULL);
@@ -306,30 +294,6 @@ int np_close(struct np_fd *fd)
 	error = np_cancel_io(fd);
 	np_unref(fd);
 	return error;
-}
-
-struct np_fd *np_ref(struct np_fd *fd)
-{
-	atomic_fetch_add(&fd->refs, 1);
-	return fd;
-}
-
-/* With the last reference but that of the open descriptor, that has to go, too, and goes first. */
-void np_unref(struct np_fd *fd)
-{
-	unsigned refs;
-
-	if (!fd)
-		return;
-	refs = atomic_load(&fd->refs);
-	do {
-		if (refs == 2 && !np__fd_mutex_is_closed(&fd->mutex)) {
-			np_cancel_io(fd);
-			refs = atomic_load(&fd->refs);
-		}
-	} while (!atomic_compare_exchange_weak(&fd->refs, &refs, refs - 1));
-	if (refs == 1)
-		release(fd);
 }
 
 bool np_is_pollable(const struct np_fd *fd)

@@ -40,9 +40,9 @@ struct np_poller;
 
 /**
  * Who turns a poller. Of the threads that wait on one, the first leads and hands the others their
- * reports, which costs those a sleep and a wake-up of their own. A thread that waits long and seldom,
- * such as an acceptor, had better do so on a poller of its own (np_task_use_poller()): a thread that
- * waits alone pays for nothing but the backend's wait.
+ * reports, which costs those a sleep and a wake-up of their own. A thread that waits long and
+ * seldom, such as an acceptor, had better do so on a poller of its own (np_task_use_poller()): a
+ * thread that waits alone pays for nothing but the backend's wait.
  */
 enum np_poller_flags {
 	/* The host turns it, through np_poller_turn(). Threads that wait on it only sleep. Without

@@ -8,8 +8,8 @@
  * stop it: the listener and every connection are closed, their threads see NP_ECLOSED and end, and
  * the exit status is 0.
  *
- * The acceptor waits on a poller of its own. It sleeps most of the time; on the connections' poller it
- * would mostly be the one who leads, and hand every report on to another thread.
+ * The acceptor waits on a poller of its own. It sleeps most of the time; on the connections' poller
+ *it would mostly be the one who leads, and hand every report on to another thread.
  */
 #include <netpark.h>
 
