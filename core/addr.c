@@ -401,16 +401,18 @@ static void format_ipv6(const uint8_t ip[16], char *buf, size_t size)
 {
 	int start = -1;
 	int zeros = longest_zeros(ip, &start);
+	const char *separator = "";
 	size_t used = 0;
 
 	for (int i = 0; i < IPV6_GROUPS; i++) {
 		if (zeros > 0 && i == start) {
 			used += (size_t)snprintf(buf + used, size - used, "::");
 			i += zeros - 1;
+			separator = "";
 			continue;
 		}
-		used += (size_t)snprintf(buf + used, size - used, "%s%x",
-					 i > 0 && i != start + zeros ? ":" : "", group(ip, i));
+		used += (size_t)snprintf(buf + used, size - used, "%s%x", separator, group(ip, i));
+		separator = ":";
 	}
 }
 
