@@ -42,6 +42,7 @@ struct poll_state {
 	int queue; /* armed while waiting; first descriptor or END */
 	struct pollfd *set;
 	size_t set_used; /* at least the wake-up's slot */
+	size_t next;     /* slot at which the next harvest begins */
 	size_t set_size; /* above the number of open descriptors: arming never fails */
 	size_t open_count;
 };
@@ -254,46 +255,64 @@ static void take_queue(struct poll_state *state)
 	}
 }
 
+/* The set asks for what is armed; whether there is an error and nothing else takes a full question.
+ */
+static bool has_only_error(int fd)
+{
+	struct pollfd asked = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	return poll(&asked, 1, 0) == 1 && asked.revents == POLLERR;
+}
+
 /* NVAL, a descriptor closed behind our back: the system call will tell both directions EBADF. */
-static uint32_t flags_of(short revents)
+static uint32_t flags_of(const struct pollfd *found)
 {
 	const short broken = POLLHUP | POLLERR | POLLNVAL;
 	uint32_t flags = 0;
 
-	if (revents & (POLLIN | broken))
+	if (found->revents & (POLLIN | broken))
 		flags |= RUNTIME_POLL_READ;
-	if (revents & (POLLOUT | broken))
+	if (found->revents & (POLLOUT | broken))
 		flags |= RUNTIME_POLL_WRITE;
-	if (revents & broken)
+	if (found->revents & broken)
 		flags |= RUNTIME_POLL_HANGUP;
-	if (revents == POLLERR)
+	if (found->revents == POLLERR && has_only_error(found->fd))
 		flags |= RUNTIME_POLL_ERROR;
 	return flags;
 }
 
+/* Turn what was found in a slot into a report and disarm what it names. False if there is nothing.
+ */
+static bool harvest_slot(struct poll_state *state, size_t slot, struct runtime_poll_event *event)
+{
+	struct pollfd *found = &state->set[slot];
+	struct entry *entry = &state->entries[found->fd];
+	uint32_t flags = flags_of(found);
+
+	if (!flags)
+		return false;
+	*event = (struct runtime_poll_event){ entry->tag, flags };
+	entry->armed &= ~flags;
+	if (entry->armed)
+		update_set(state, found->fd);
+	else
+		remove_slot(state, slot);
+	return true;
+}
+
 /*
- * Turn what poll(2) found into reports and disarm what they name. Upwards: a descriptor that is
- * armed again goes to the end, so where there are more than @capacity, each has its turn.
+ * Begins behind where the last one ended: where more are ready than @capacity, each has its turn. A
+ * slot is passed even if another descriptor moved into it, or those at both ends would take turns.
  */
 static int harvest(struct poll_state *state, struct runtime_poll_event *events, int capacity)
 {
+	size_t rest = state->set_used - 1;
 	int count = 0;
 
-	for (size_t slot = 1; slot < state->set_used && count < capacity;) {
-		struct pollfd *found = &state->set[slot];
-		struct entry *entry = &state->entries[found->fd];
-		uint32_t flags = flags_of(found->revents);
-
-		if (!flags) {
-			slot++;
-			continue;
-		}
-		events[count++] = (struct runtime_poll_event){ entry->tag, flags };
-		entry->armed &= ~flags;
-		if (entry->armed)
-			update_set(state, found->fd);
-		else
-			remove_slot(state, slot);
+	for (; rest > 0 && count < capacity; rest--) {
+		if (state->next == 0 || state->next >= state->set_used)
+			state->next = 1;
+		count += harvest_slot(state, state->next++, &events[count]);
 	}
 	return count;
 }

@@ -30,6 +30,7 @@ enum { IPV6_GROUPS = 8, HOST_MAX = NP_ADDR_TEXT_MAX };
 
 _Static_assert(SUN_PATH_SIZE <= NP_ADDR_PATH_MAX, "struct np_addr holds every name there is");
 
+static const char NOT_AN_IP[] = "not an IP address (names are not looked up)";
 static const uint8_t MAPPED_PREFIX[12] = { [10] = 0xff, [11] = 0xff };
 
 static bool is_mapped(const struct np_addr *addr)
@@ -49,6 +50,17 @@ static int hex_value(char c)
 	if (c >= 'a' && c <= 'f')
 		return c - 'a' + 10;
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* What is wrong with a text, and with which part of it. */
+struct complaint {
+	const char *reason; /* NULL: nothing */
+	const char *about;
+};
+
+static int complain(struct complaint complaint)
+{
+	return np__fail_input(NP_EADDRESS, complaint.reason, complaint.about);
 }
 
 /* ---- parse: IP literals ------------------------------------------------------------------- */
@@ -165,14 +177,14 @@ static const char *parse_ip(const char *text, struct np_addr *addr)
 
 	*addr = (struct np_addr){ .family = NP_ADDR_IPV4 };
 	if (length >= sizeof(host))
-		return "not an IP address (names are not looked up)";
+		return NOT_AN_IP;
 	memcpy(host, text, length);
 	host[length] = '\0';
 	if (!percent && parse_ipv4(host, addr->ip))
 		return NULL;
 	addr->family = NP_ADDR_IPV6;
 	if (!parse_ipv6(host, addr->ip))
-		return "not an IP address (names are not looked up)";
+		return NOT_AN_IP;
 	if (!percent)
 		return NULL;
 	if (is_mapped(addr))
@@ -190,7 +202,7 @@ int np_ip_parse(const char *text, struct np_addr *ret_addr)
 		return -EINVAL;
 	reason = parse_ip(text, &addr);
 	if (reason)
-		return np__fail_input(NP_EADDRESS, reason, text);
+		return complain((struct complaint){ reason, text });
 	*ret_addr = addr;
 	return 0;
 }
@@ -252,7 +264,7 @@ int np_split_host_port(const char *text, char *ret_host, char *ret_port)
 		return -EINVAL;
 	reason = split(text, &host, &port);
 	if (reason)
-		return np__fail_input(NP_EADDRESS, reason, text);
+		return complain((struct complaint){ reason, text });
 	copy_span(host, ret_host);
 	copy_span(port, ret_port);
 	return 0;
@@ -266,23 +278,19 @@ int np_join_host_port(const char *host, const char *port, char *buf, size_t size
 }
 
 /* Why it is no port, or NULL. None is 0; a sign is allowed, as Go does. */
-static const char *parse_port(struct span text, uint16_t *port)
+static const char *parse_port(const char *text, uint16_t *port)
 {
-	bool negative = false;
+	bool negative = *text == '-';
 	long value = 0;
-	size_t i = 0;
 
-	if (text.length > 0 && (text.start[0] == '+' || text.start[0] == '-')) {
-		negative = text.start[0] == '-';
-		i = 1;
-	}
-	if (i == 1 && text.length == 1)
-		return "unknown port";
-	for (; i < text.length; i++) {
-		if (!is_digit(text.start[i]))
+	if (*text == '+' || *text == '-')
+		if (*++text == '\0')
+			return "unknown port";
+	for (; *text; text++) {
+		if (!is_digit(*text))
 			return "unknown port";
 		if (value <= 65535)
-			value = value * 10 + (text.start[i] - '0');
+			value = value * 10 + (*text - '0');
 	}
 	if (value > 65535 || (negative && value > 0))
 		return "invalid port";
@@ -305,65 +313,83 @@ static bool suits(const char *network, const struct np_addr *addr)
 	}
 }
 
-static const char *parse_tcp(const char *network, const char *text, struct np_addr *addr)
+static const char *parse_host(const char *network, const char *host, struct np_addr *addr)
+{
+	const char *reason;
+
+	if (*host == '\0') {
+		*addr = (struct np_addr){ .family = NP_ADDR_WILDCARD };
+		return NULL;
+	}
+	reason = parse_ip(host, addr);
+	if (!reason && !suits(network, addr))
+		reason = "no suitable address found";
+	return reason;
+}
+
+static int parse_tcp(const char *network, const char *text, struct np_addr *addr)
 {
 	struct span host, port;
 	char buf[HOST_MAX];
-	const char *reason = split(text, &host, &port);
+	struct complaint complaint = { split(text, &host, &port), text };
 	uint16_t number = 0;
 
-	if (!reason)
-		reason = parse_port(port, &number);
-	if (reason)
-		return reason;
-	if (host.length == 0) {
-		*addr = (struct np_addr){ .family = NP_ADDR_WILDCARD, .port = number };
-		return NULL;
-	}
-	if (host.length >= sizeof(buf))
-		return "not an IP address (names are not looked up)";
+	if (!complaint.reason)
+		complaint = (struct complaint){ parse_port(port.start, &number), port.start };
+	if (!complaint.reason && host.length >= sizeof(buf))
+		complaint = (struct complaint){ NOT_AN_IP, text };
+	if (complaint.reason)
+		return complain(complaint);
 	copy_span(host, buf);
-	reason = parse_ip(buf, addr);
-	if (reason)
-		return reason;
+	complaint = (struct complaint){ parse_host(network, buf, addr), buf };
+	if (complaint.reason)
+		return complain(complaint);
 	addr->port = number;
-	return suits(network, addr) ? NULL : "no suitable address found";
+	return 0;
 }
 
-static const char *parse_unix(const char *text, struct np_addr *addr)
+static int parse_unix(const char *text, struct np_addr *addr)
 {
 	size_t length = strlen(text);
 	bool is_abstract = HAS_ABSTRACT_NAMES && text[0] == '@';
 
 	if (length == 0)
-		return "missing address";
+		return complain((struct complaint){ "missing address", "" });
 	if (length > SUN_PATH_SIZE - !is_abstract) /* a path leaves room for its NUL */
-		return "path too long";
+		return complain((struct complaint){ "path too long", text });
 	*addr = (struct np_addr){ .family = NP_ADDR_UNIX, .path_size = (uint8_t)length };
 	memcpy(addr->path, text, length);
 	if (is_abstract)
 		addr->path[0] = '\0';
+	return 0;
+}
+
+const char *np__network_name(const char *network)
+{
+	static const char *const names[] = { "tcp", "tcp4", "tcp6", "unix" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(network, names[i]) == 0)
+			return names[i];
 	return NULL;
 }
 
 int np_addr_parse(const char *network, const char *text, struct np_addr *ret_addr)
 {
 	struct np_addr addr;
-	const char *reason;
+	int error;
 
 	if (!network || !text || !ret_addr)
 		return -EINVAL;
-	if (strcmp(network, "unix") == 0)
-		reason = parse_unix(text, &addr);
-	else if (strcmp(network, "tcp") == 0 || strcmp(network, "tcp4") == 0 ||
-		 strcmp(network, "tcp6") == 0)
-		reason = parse_tcp(network, text, &addr);
-	else
+	if (!np__network_name(network))
 		return np__fail_input(NP_ENETWORK, "unknown network", network);
-	if (reason)
-		return np__fail_input(NP_EADDRESS, reason, text);
-	*ret_addr = addr;
-	return 0;
+	if (strcmp(network, "unix") == 0)
+		error = parse_unix(text, &addr);
+	else
+		error = parse_tcp(network, text, &addr);
+	if (!error)
+		*ret_addr = addr;
+	return error;
 }
 
 /* ---- format ------------------------------------------------------------------------------- */

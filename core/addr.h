@@ -7,6 +7,9 @@
 
 #include <sys/socket.h>
 
+/* The constant that equals @network, or NULL for none: the caller's text may be gone tomorrow. */
+const char *np__network_name(const char *network);
+
 /*
  * The kernel's form. 0; -EINVAL for a Unix name that is too long here, and for families without one
  * form (NP_ADDR_NONE, NP_ADDR_WILDCARD).

@@ -130,10 +130,11 @@ static void append_operation(struct text *text, const struct np_failure *failure
 {
 	bool has_source = failure->source.family != NP_ADDR_NONE;
 	bool has_address = failure->address.family != NP_ADDR_NONE;
+	const char *network = failure->error == NP_ENETWORK ? failure->input : failure->network;
 
 	append(text, "%s", failure->op);
-	if (failure->network)
-		append(text, " %s", failure->network);
+	if (network)
+		append(text, " %s", network);
 	if (has_source)
 		append_addr(text, " ", &failure->source);
 	if (has_address)

@@ -158,6 +158,15 @@ ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 	return n;
 }
 
+/*
+ * Urgent data that was taken is not reported any more, but still ends the read before it. So where
+ * somebody may have taken some, a short read proves nothing from then on.
+ */
+static void doubt_short_reads(struct np_fd *fd)
+{
+	atomic_store_explicit(&fd->may_be_drained, false, memory_order_relaxed);
+}
+
 struct vector {
 	const struct iovec *iov;
 	int count;
@@ -215,6 +224,8 @@ ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
 
 	if (!fd || !message)
 		return -EINVAL;
+	if (flags & MSG_OOB)
+		doubt_short_reads(fd);
 	return run(fd, NP_READ, "read", "recvmsg", recvmsg_once, &arg);
 }
 
@@ -391,6 +402,7 @@ int np_wait(struct np_fd *fd, int mode)
 		return -EINVAL;
 	if (fd->is_blocking)
 		return np__fd_fail(fd, NP_ENODEADLINE, "wait", NULL);
+	doubt_short_reads(fd); /* the caller reads by itself */
 	n = run(fd, mode, "wait", "poll", ask_poll, &events);
 	return n < 0 ? (int)n : 0;
 }
@@ -416,6 +428,7 @@ int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 
 	if (!fd || !fn)
 		return -EINVAL;
+	doubt_short_reads(fd);
 	return (int)run(fd, NP_READ, "raw-read", NULL, call_raw, &call);
 }
 

@@ -47,7 +47,7 @@ static int fail_input(const char *op, const char *network, int error)
 {
 	struct np_failure *failure = np_task_self()->failure;
 
-	if (failure && failure->error == error) {
+	if (failure) {
 		failure->op = op;
 		failure->network = network;
 	}
@@ -102,10 +102,10 @@ static int parse(const char *op, const char *network, const char *address, struc
 
 	if (!network || !address)
 		return -EINVAL;
+	target->network = np__network_name(network);
 	error = np_addr_parse(network, address, &target->addr);
 	if (error)
-		return fail_input(op, network, error);
-	target->network = network;
+		return fail_input(op, target->network, error);
 	target->family = target->addr.family == NP_ADDR_UNIX   ? AF_UNIX
 			 : target->addr.family == NP_ADDR_IPV4 ? AF_INET
 							       : AF_INET6;

@@ -89,8 +89,7 @@ NP_API bool np_is_pollable(const struct np_fd *fd);
  * np_fd_control() - run @fn on the bare descriptor, which stays open meanwhile. Go: RawControl
  *
  * For socket options and the like. @fn must not block, close the descriptor or change its blocking
- * mode. Since it may change how reads behave, the short-read shortcut (see np_read()) is off from
- * then on. Return: what @fn returned, or NP_ECLOSED.
+ * mode. Return: what @fn returned, or NP_ECLOSED.
  */
 NP_API int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg);
 
@@ -115,7 +114,9 @@ NP_API int np_set_write_deadline(struct np_fd *fd, int64_t deadline_ns);
  * @size 0 returns 0 without a system call. More than 1 GiB is read as 1 GiB.
  *
  * The shortcut: after a read on a TCP stream that returned less than @size, nothing is left in the
- * kernel, so the next read parks without asking first.
+ * kernel, so the next read parks without asking first. It is off for good once somebody else may
+ * have read from the socket or changed how it reads: np_fd_control(), np_wait(), np_raw_read(),
+ * MSG_OOB.
  *
  * Return: bytes; 0 at the end of the stream (a message socket: an empty message); NP_ECLOSED,
  * NP_EDEADLINE, NP_ENOTPOLLABLE; -EINVAL for NULL or a @size above SSIZE_MAX; -ECONNRESET or
