@@ -25,7 +25,7 @@ static void set_local_name(const struct np_fd *fd, struct np_addr *addr)
 		np__addr_from_sockaddr(addr, (struct sockaddr *)&name, length);
 }
 
-int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call)
+static struct np_failure *record(struct np_fd *fd, int error, const char *op, const char *call)
 {
 	struct np_failure *failure = np__fail(error, op, fd->network);
 
@@ -33,9 +33,21 @@ int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call)
 	if (fd->name_length > 0)
 		np__addr_from_sockaddr(&failure->address, (const struct sockaddr *)fd->name,
 				       fd->name_length);
-	/* Only while somebody is inside is the number ours; closed, it may be another file's. */
-	if (fd->is_socket && !fd->is_listener && error != NP_ECLOSED)
+	return failure;
+}
+
+int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call)
+{
+	struct np_failure *failure = record(fd, error, op, call);
+
+	if (fd->is_socket && !fd->is_listener)
 		set_local_name(fd, &failure->source);
+	return error;
+}
+
+int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call)
+{
+	record(fd, error, op, call);
 	return error;
 }
 
@@ -230,7 +242,7 @@ static int destroy(struct np_fd *fd)
 
 int np__fd_incref(struct np_fd *fd, const char *op)
 {
-	return np__fd_mutex_incref(&fd->mutex) ? 0 : np__fd_fail(fd, NP_ECLOSED, op, NULL);
+	return np__fd_mutex_incref(&fd->mutex) ? 0 : np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
 }
 
 void np__fd_decref(struct np_fd *fd)
@@ -246,15 +258,15 @@ int np__fd_lock(struct np_fd *fd, int side, const char *op)
 
 	if (result == FD_MUTEX_BUSY) {
 		if (!np_task_self()->parker->park)
-			return np__fd_fail(fd, -EDEADLK, op, NULL);
+			return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
 		np_ref(fd); /* asleep, it has no other hold on the memory */
 		locked = np__fd_mutex_lock(&fd->mutex, side);
 		if (!locked)
-			np__fd_fail(fd, NP_ECLOSED, op, NULL);
+			np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
 		np__fd_drop(fd);
 		return locked ? 0 : NP_ECLOSED;
 	}
-	return locked ? 0 : np__fd_fail(fd, NP_ECLOSED, op, NULL);
+	return locked ? 0 : np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
 }
 
 void np__fd_unlock(struct np_fd *fd, int side)
@@ -272,7 +284,7 @@ int np_cancel_io(struct np_fd *fd)
 	if (!fd)
 		return -EINVAL;
 	if (!np__fd_mutex_incref_and_close(&fd->mutex))
-		return np__fd_fail(fd, NP_ECLOSED, "close", NULL);
+		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
 	is_blocking = fd->is_blocking;
 	desc = atomic_load(&fd->desc);
 	if (desc)
@@ -282,7 +294,7 @@ int np_cancel_io(struct np_fd *fd)
 	/* So that a port is free when this returns. A blocking read may never end: not for that. */
 	if (!is_blocking)
 		np__fd_mutex_wait_destroyed(&fd->mutex);
-	return error ? np__fd_fail(fd, error, "close", "close") : 0;
+	return error ? np__fd_fail_outside(fd, error, "close", "close") : 0;
 }
 
 int np_close(struct np_fd *fd)

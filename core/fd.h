@@ -63,6 +63,9 @@ void np__fd_decref(struct np_fd *fd);
 /* Record the failure of @op on @fd, where @call failed (NULL: none). Returns @error. */
 int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
 
+/* The same without a reference: the number may be another file's by now, and is not asked. */
+int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call);
+
 /* The lock of one side, for one call. 0, or NP_ECLOSED; recorded for @op. */
 int np__fd_lock(struct np_fd *fd, int side, const char *op);
 void np__fd_unlock(struct np_fd *fd, int side);

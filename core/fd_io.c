@@ -401,7 +401,7 @@ int np_wait(struct np_fd *fd, int mode)
 	if (!fd || (mode != NP_READ && mode != NP_WRITE))
 		return -EINVAL;
 	if (fd->is_blocking)
-		return np__fd_fail(fd, NP_ENODEADLINE, "wait", NULL);
+		return np__fd_fail_outside(fd, NP_ENODEADLINE, "wait", NULL);
 	doubt_short_reads(fd); /* the caller reads by itself */
 	n = run(fd, mode, "wait", "poll", ask_poll, &events);
 	return n < 0 ? (int)n : 0;

@@ -120,18 +120,21 @@ static int finish_target(const char *op, struct target *target)
 	return error ? fail(op, target, error, NULL) : 0;
 }
 
-static int wrap(const struct target *target, int sysfd, bool is_listener,
-		const struct sockaddr *name, socklen_t length, struct np_fd **ret_fd)
+/* A handle on a new socket, for the address in @target. Owns @sysfd, also when it fails. */
+static int wrap(const struct target *target, int sysfd, bool is_listener, struct np_fd **ret_fd)
 {
 	const struct fd_kind kind = {
 		.network = target->network,
 		.is_tcp = !is_unix(target),
 		.is_listener = is_listener,
-		.name = name,
-		.name_length = length,
+		.name = (const struct sockaddr *)&target->name,
+		.name_length = target->length,
 	};
+	int error = np__fd_new_stream(sysfd, &kind, ret_fd);
 
-	return np__fd_new_stream(sysfd, &kind, ret_fd);
+	if (error)
+		np__sys_close(sysfd);
+	return error;
 }
 
 /* ---- listen ------------------------------------------------------------------------------- */
@@ -153,22 +156,6 @@ static int set_listen_options(const struct target *target, int sysfd, bool v6_on
 	return error;
 }
 
-/* Options, bind, listen. Returns 0 or an error, and in *call which system call said so. */
-static int start_listening(const struct target *target, int sysfd, bool v6_only, const char **call)
-{
-	int error;
-
-	*call = "setsockopt";
-	error = set_listen_options(target, sysfd, v6_only);
-	if (error)
-		return error;
-	*call = "bind";
-	if (bind(sysfd, (const struct sockaddr *)&target->name, target->length) < 0)
-		return -errno;
-	*call = "listen";
-	return listen(sysfd, BACKLOG_MAX) < 0 ? -errno : 0;
-}
-
 /* A path that we bound goes when the listener goes; before close(2), while it is surely ours. */
 static void unlink_path(struct np_fd *listener)
 {
@@ -184,31 +171,59 @@ static void unlink_path(struct np_fd *listener)
 	unlink(path);
 }
 
-static int listen_target(const struct target *target, bool v6_only, struct np_fd **ret_listener)
+/* The port that was asked for as 0 is known now. A Unix name is what it was. */
+static int store_bound_name(struct np_fd *listener)
 {
 	struct sockaddr_storage bound;
 	socklen_t length = sizeof(bound);
-	const char *call = "socket";
+
+	if (getsockname(listener->sysfd, (struct sockaddr *)&bound, &length) < 0)
+		return -errno;
+	if (length == listener->name_length)
+		memcpy(listener->name, &bound, length);
+	return 0;
+}
+
+/* Options, bind, listen. Returns 0 or an error, and in *call which system call said so. */
+static int start_listening(const struct target *target, bool v6_only, struct np_fd *listener,
+			   const char **call)
+{
+	int error;
+
+	*call = "setsockopt";
+	error = set_listen_options(target, listener->sysfd, v6_only);
+	if (error)
+		return error;
+	*call = "bind";
+	if (bind(listener->sysfd, (const struct sockaddr *)&target->name, target->length) < 0)
+		return -errno;
+	if (is_unix(target))
+		listener->before_close = unlink_path;
+	*call = "listen";
+	if (listen(listener->sysfd, BACKLOG_MAX) < 0)
+		return -errno;
+	*call = "getsockname";
+	return store_bound_name(listener);
+}
+
+static int listen_target(const struct target *target, bool v6_only, struct np_fd **ret_listener)
+{
+	struct np_fd *listener;
+	const char *call;
 	int sysfd = np__sys_socket(target->family, SOCK_STREAM, 0);
 	int error;
 
 	if (sysfd < 0)
-		return fail("listen", target, sysfd, call);
-	error = start_listening(target, sysfd, v6_only, &call);
-	if (!error && getsockname(sysfd, (struct sockaddr *)&bound, &length) < 0) {
-		error = -errno;
-		call = "getsockname";
-	}
-	if (!error) {
-		call = NULL;
-		error = wrap(target, sysfd, true, (struct sockaddr *)&bound, length, ret_listener);
-	}
+		return fail("listen", target, sysfd, "socket");
+	error = wrap(target, sysfd, true, &listener);
+	if (error)
+		return fail("listen", target, error, NULL);
+	error = start_listening(target, v6_only, listener, &call);
 	if (error) {
-		np__sys_close(sysfd);
+		np_close(listener);
 		return fail("listen", target, error, call);
 	}
-	if (is_unix(target))
-		(*ret_listener)->before_close = unlink_path;
+	*ret_listener = listener;
 	return 0;
 }
 
@@ -317,12 +332,9 @@ static int dial_once(const struct target *target, int64_t deadline_ns, struct np
 		return fail("dial", target, sysfd, "socket");
 	if (target->family == AF_INET6)
 		set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, strcmp(target->network, "tcp6") == 0);
-	error = wrap(target, sysfd, false, (const struct sockaddr *)&target->name, target->length,
-		     &conn);
-	if (error) {
-		np__sys_close(sysfd);
+	error = wrap(target, sysfd, false, &conn);
+	if (error)
 		return fail("dial", target, error, NULL);
-	}
 	error = dial_handle(target, deadline_ns, conn);
 	if (error) {
 		np_close(conn);

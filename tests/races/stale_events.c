@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/stale_events.c - descriptors closed and reused at full speed by several threads:
+ * tests/races/stale_events.c - descriptors closed and reused at full speed by several threads:
  * never an event for the wrong one.
  *
  * Half of the descriptors are busy: their peers write, so reports of them are always on their way
  * when they are closed. The other half are quiet: nobody ever writes to them, so a wait to read one
  * may only end by its deadline. Numbers and poll descriptors go from one to the other all the time.
  */
-#include "tests/stress/stress.h"
+#include "tests/races/stress.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/stress.h - what the stress programs share: PROGRAM BACKEND [ROUNDS [SEED]].
+ * tests/races/stress.h - what the stress programs share: PROGRAM BACKEND [ROUNDS [SEED]].
  *
  * Plain programs with a main(), since ThreadSanitizer and Criterion's runner do not go together.
  * Each is bounded by a count of rounds, prints its seed first, and on the first thing that is wrong

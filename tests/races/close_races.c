@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/close_races.c - close against read, write, accept and connect, and two closers.
+ * tests/races/close_races.c - close against read, write, accept and connect, and two closers.
  *
  * Each round: a few threads make a call that would never return, two others close. Every call must
  * return NP_ECLOSED, exactly one of the closers 0, and the number must be free again.
  */
-#include "tests/stress/stress.h"
+#include "tests/races/stress.h"
 
 #include <errno.h>
 #include <stdio.h>

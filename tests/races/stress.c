@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/stress/stress.c - see stress.h. */
-#include "tests/stress/stress.h"
+/* tests/races/stress.c - see stress.h. */
+#include "tests/races/stress.h"
 
 #include <dirent.h>
 #include <fcntl.h>

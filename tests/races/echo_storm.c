@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/echo_storm.c - many threads on one poller: the lead goes round, deadlines come and
+ * tests/races/echo_storm.c - many threads on one poller: the lead goes round, deadlines come and
  * go, threads start and end, and every byte comes back.
  */
-#include "tests/stress/stress.h"
+#include "tests/races/stress.h"
 
 #include <string.h>
 

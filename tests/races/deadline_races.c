@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/deadline_races.c - deadlines moved, cleared and expired under a blocked read,
+ * tests/races/deadline_races.c - deadlines moved, cleared and expired under a blocked read,
  * together with data.
  *
  * A writer sends numbered bytes, a reader reads them, setters move the reader's deadline as they
  * like. Whatever happens, each byte arrives once and in order, a timeout is never early, and at the
  * end, when the setters have stopped and the deadline is cleared, the reader gets all that is left.
  */
-#include "tests/stress/stress.h"
+#include "tests/races/stress.h"
 
 #include <sched.h>
 #include <stdatomic.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/break_races.c - breaks against turns, and against threads that wait on the same
+ * tests/races/break_races.c - breaks against turns, and against threads that wait on the same
  * poller.
  *
  * A host turns its poller without limit while others break it: every round ends by a break alone,
  * so one that is lost is a hang. Threads that wait on a broken poller just go on.
  */
-#include "tests/stress/stress.h"
+#include "tests/races/stress.h"
 
 #include <errno.h>
 #include <sched.h>

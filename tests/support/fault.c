@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/support/fault.c - see fault.h. The linker makes __wrap_NAME of each call of NAME, and NAME of
+ * __real_NAME: these names are its own.
+ */
+#include "tests/support/fault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/event.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum kind { FAIL, SPOIL, RETURN, SHORTEN };
+
+struct fault {
+	const char *name;
+	int usual; /* errno of fault_fail_any(); 0 for what that leaves alone */
+	int calls;
+	int first; /* 0: no fault */
+	int count;
+	enum kind kind;
+	int error;
+	long value;
+};
+
+/* In the order of the alphabet. */
+static struct fault faults[] = {
+	{ .name = "accept4", .usual = EMFILE },
+	{ .name = "bind", .usual = EADDRINUSE },
+	{ .name = "calloc", .usual = ENOMEM },
+	{ .name = "close" },
+	{ .name = "connect", .usual = ENETUNREACH },
+	{ .name = "epoll_create1", .usual = EMFILE },
+	{ .name = "epoll_ctl", .usual = ENOSPC },
+	{ .name = "epoll_pwait2" },
+	{ .name = "epoll_wait" },
+	{ .name = "eventfd", .usual = EMFILE },
+	{ .name = "fcntl", .usual = EPERM },
+	{ .name = "getpeername" },
+	{ .name = "getsockname", .usual = ENOBUFS },
+	{ .name = "getsockopt", .usual = ENOBUFS },
+	{ .name = "kevent", .usual = ENOMEM },
+	{ .name = "kqueue", .usual = EMFILE },
+	{ .name = "listen", .usual = EADDRINUSE },
+	{ .name = "malloc", .usual = ENOMEM },
+	{ .name = "pipe2", .usual = ENFILE },
+	{ .name = "poll" },
+	{ .name = "ppoll" },
+	{ .name = "read" },
+	{ .name = "readv" },
+	{ .name = "realloc", .usual = ENOMEM },
+	{ .name = "recv", .usual = ECONNRESET },
+	{ .name = "recvmsg", .usual = ENOMEM },
+	{ .name = "send", .usual = ENOBUFS },
+	{ .name = "sendmsg", .usual = ENOBUFS },
+	{ .name = "setsockopt", .usual = ENOBUFS },
+	{ .name = "shutdown", .usual = ENOTCONN },
+	{ .name = "socket", .usual = EMFILE },
+	{ .name = "write" },
+	{ .name = "writev" },
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int any_nth; /* 0: not wanted */
+static int any_calls;
+static int met;
+static const char *last;
+static long allocations;
+static void (*before_connect)(int fd, const struct sockaddr *addr, socklen_t length);
+
+/* Above 0 in the emulated kernel. */
+static _Thread_local int inside_kernel;
+
+/* ---- setting ------------------------------------------------------------------------------ */
+
+static struct fault *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (strcmp(faults[i].name, name) == 0)
+			return &faults[i];
+	abort(); /* a test has a name that nothing is known of */
+}
+
+static void set(const char *name, struct fault what)
+{
+	struct fault *fault = find(name);
+
+	pthread_mutex_lock(&lock);
+	what.name = fault->name;
+	what.usual = fault->usual;
+	*fault = what;
+	pthread_mutex_unlock(&lock);
+}
+
+void fault_fail(const char *name, int first, int count, int error)
+{
+	set(name, (struct fault){ .first = first, .count = count, .kind = FAIL, .error = error });
+}
+
+void fault_spoil(const char *name, int first, int count, int error)
+{
+	set(name, (struct fault){ .first = first, .count = count, .kind = SPOIL, .error = error });
+}
+
+void fault_return(const char *name, int first, int count, long value)
+{
+	set(name, (struct fault){ .first = first, .count = count, .kind = RETURN, .value = value });
+}
+
+void fault_shorten(const char *name, int first, int count)
+{
+	set(name, (struct fault){ .first = first, .count = count, .kind = SHORTEN });
+}
+
+void fault_before_connect(void (*fn)(int fd, const struct sockaddr *addr, socklen_t length))
+{
+	before_connect = fn;
+}
+
+void fault_fail_any(int nth)
+{
+	pthread_mutex_lock(&lock);
+	any_nth = nth;
+	any_calls = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+void fault_clear(void)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		faults[i].first = faults[i].calls = 0;
+	any_nth = met = 0;
+	before_connect = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+int fault_calls(const char *name)
+{
+	int calls;
+
+	pthread_mutex_lock(&lock);
+	calls = find(name)->calls;
+	pthread_mutex_unlock(&lock);
+	return calls;
+}
+
+int fault_met(void)
+{
+	int count;
+
+	pthread_mutex_lock(&lock);
+	count = met;
+	pthread_mutex_unlock(&lock);
+	return count;
+}
+
+const char *fault_last(void)
+{
+	return last;
+}
+
+long fault_allocations(void)
+{
+	long count;
+
+	pthread_mutex_lock(&lock);
+	count = allocations;
+	pthread_mutex_unlock(&lock);
+	return count;
+}
+
+/* ---- meeting ------------------------------------------------------------------------------ */
+
+static bool is_due(struct fault *fault, bool can_fail)
+{
+	fault->calls++;
+	if (any_nth && fault->usual && can_fail && ++any_calls == any_nth) {
+		fault->first = fault->calls;
+		fault->count = 1;
+		fault->kind = FAIL;
+		fault->error = fault->usual;
+	}
+	return fault->first && fault->calls >= fault->first &&
+	       fault->calls - fault->first < fault->count;
+}
+
+/*
+ * Count a call. False: make it. True: *ret_fault says what to do instead. Where @can_fail is false no
+ * fault of fault_fail_any() is wanted.
+ */
+static bool meets(const char *name, bool can_fail, struct fault *ret_fault)
+{
+	struct fault *fault = find(name);
+	bool due;
+
+	if (inside_kernel)
+		return false;
+	pthread_mutex_lock(&lock);
+	due = is_due(fault, can_fail);
+	*ret_fault = *fault;
+	if (due) {
+		met++;
+		last = name;
+	}
+	pthread_mutex_unlock(&lock);
+	return due;
+}
+
+static long outcome(const struct fault *fault)
+{
+	if (fault->kind == RETURN)
+		return fault->value;
+	errno = fault->error;
+	return -1;
+}
+
+/* Most calls: @arguments are those of the real one, @can_fail an expression on them. */
+#define WRAPPER(result, name, can_fail, parameters, arguments)                                     \
+	result __real_##name parameters;                                                           \
+	result __wrap_##name parameters;                                                           \
+	result __wrap_##name parameters                                                            \
+	{                                                                                          \
+		struct fault fault;                                                                \
+                                                                                                   \
+		if (!meets(#name, can_fail, &fault))                                               \
+			return __real_##name arguments;                                            \
+		if (fault.kind == SPOIL)                                                           \
+			__real_##name arguments;                                                   \
+		return (result)outcome(&fault);                                                    \
+	}
+
+WRAPPER(int, accept4, true, (int fd, struct sockaddr *addr, socklen_t *length, int flags),
+	(fd, addr, length, flags))
+WRAPPER(int, bind, true, (int fd, const struct sockaddr *addr, socklen_t length),
+	(fd, addr, length))
+WRAPPER(int, close, false, (int fd), (fd))
+WRAPPER(int, epoll_create1, true, (int flags), (flags))
+WRAPPER(int, epoll_ctl, op == EPOLL_CTL_ADD, (int epfd, int op, int fd, struct epoll_event *event),
+	(epfd, op, fd, event))
+WRAPPER(int, epoll_wait, false, (int epfd, struct epoll_event *events, int count, int timeout),
+	(epfd, events, count, timeout))
+WRAPPER(int, eventfd, true, (unsigned value, int flags), (value, flags))
+WRAPPER(int, getpeername, true, (int fd, struct sockaddr *addr, socklen_t *length),
+	(fd, addr, length))
+WRAPPER(int, getsockname, true, (int fd, struct sockaddr *addr, socklen_t *length),
+	(fd, addr, length))
+WRAPPER(int, getsockopt, true, (int fd, int level, int name, void *value, socklen_t *length),
+	(fd, level, name, value, length))
+WRAPPER(int, listen, true, (int fd, int backlog), (fd, backlog))
+WRAPPER(int, pipe2, true, (int fds[2], int flags), (fds, flags))
+WRAPPER(int, poll, false, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
+WRAPPER(int, ppoll, false,
+	(struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
+	(fds, count, timeout, mask))
+WRAPPER(ssize_t, readv, true, (int fd, const struct iovec *iov, int count), (fd, iov, count))
+WRAPPER(ssize_t, recvmsg, true, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+WRAPPER(ssize_t, sendmsg, true, (int fd, const struct msghdr *message, int flags),
+	(fd, message, flags))
+WRAPPER(int, setsockopt, true, (int fd, int level, int name, const void *value, socklen_t length),
+	(fd, level, name, value, length))
+WRAPPER(int, shutdown, true, (int fd, int how), (fd, how))
+WRAPPER(int, socket, true, (int family, int type, int protocol), (family, type, protocol))
+WRAPPER(ssize_t, writev, true, (int fd, const struct iovec *iov, int count), (fd, iov, count))
+
+/* Transfers, which can be shortened, too. */
+#define TRANSFER(name, parameters, arguments, short_arguments)                                     \
+	ssize_t __real_##name parameters;                                                          \
+	ssize_t __wrap_##name parameters;                                                          \
+	ssize_t __wrap_##name parameters                                                           \
+	{                                                                                          \
+		struct fault fault;                                                                \
+                                                                                                   \
+		if (!meets(#name, true, &fault))                                                   \
+			return __real_##name arguments;                                            \
+		if (fault.kind == SHORTEN)                                                         \
+			return __real_##name short_arguments;                                      \
+		if (fault.kind == SPOIL && __real_##name arguments < 0)                            \
+			return -1;                                                                 \
+		return outcome(&fault);                                                            \
+	}
+
+TRANSFER(read, (int fd, void *buf, size_t size), (fd, buf, size), (fd, buf, size > 0))
+TRANSFER(write, (int fd, const void *buf, size_t size), (fd, buf, size), (fd, buf, size > 0))
+TRANSFER(recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flags),
+	 (fd, buf, size > 0, flags))
+TRANSFER(send, (int fd, const void *buf, size_t size, int flags), (fd, buf, size, flags),
+	 (fd, buf, size > 0, flags))
+
+int __real_connect(int fd, const struct sockaddr *addr, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t length);
+
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t length)
+{
+	struct fault fault;
+
+	if (before_connect)
+		before_connect(fd, addr, length);
+	if (!meets("connect", true, &fault))
+		return __real_connect(fd, addr, length);
+	if (fault.kind == SPOIL)
+		__real_connect(fd, addr, length);
+	return (int)outcome(&fault);
+}
+
+/* ---- calls with a variable number of arguments -------------------------------------------- */
+
+static bool fcntl_meets(int command, struct fault *fault)
+{
+	return meets("fcntl", command == F_SETFL || command == F_SETFD, fault);
+}
+
+#define FCNTL(name)                                                                                \
+	int __real_##name(int fd, int command, ...);                                               \
+	int __wrap_##name(int fd, int command, ...);                                               \
+	int __wrap_##name(int fd, int command, ...)                                                \
+	{                                                                                          \
+		struct fault fault;                                                                \
+		va_list args;                                                                      \
+		long argument;                                                                     \
+                                                                                                   \
+		va_start(args, command);                                                           \
+		argument = va_arg(args, long);                                                     \
+		va_end(args);                                                                      \
+		if (fcntl_meets(command, &fault))                                                  \
+			return (int)outcome(&fault);                                               \
+		return __real_##name(fd, command, argument);                                       \
+	}
+
+FCNTL(fcntl)
+#ifdef __GLIBC__
+FCNTL(fcntl64)
+#endif
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long __wrap_syscall(long number, ...)
+{
+	struct fault fault;
+	va_list args;
+	long a[6];
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (number == 441 && meets("epoll_pwait2", false, &fault))
+		return outcome(&fault);
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+static void count_allocation(long change)
+{
+	if (inside_kernel)
+		return;
+	pthread_mutex_lock(&lock);
+	allocations += change;
+	pthread_mutex_unlock(&lock);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+void *__wrap_malloc(size_t size)
+{
+	struct fault fault;
+	void *memory = meets("malloc", true, &fault) ? NULL : __real_malloc(size);
+
+	count_allocation(memory != NULL);
+	return memory;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	struct fault fault;
+	void *memory = meets("calloc", true, &fault) ? NULL : __real_calloc(count, size);
+
+	count_allocation(memory != NULL);
+	return memory;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	struct fault fault;
+	void *memory = meets("realloc", true, &fault) ? NULL : __real_realloc(old, size);
+
+	count_allocation(memory != NULL && !old);
+	return memory;
+}
+
+void __wrap_free(void *memory)
+{
+	count_allocation(-(memory != NULL));
+	__real_free(memory);
+}
+
+/* ---- the emulated kernel ------------------------------------------------------------------ */
+
+int __real_kqueue(void);
+int __wrap_kqueue(void);
+int __real_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+		  int event_count, const struct timespec *timeout);
+int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+		  int event_count, const struct timespec *timeout);
+
+int __wrap_kqueue(void)
+{
+	struct fault fault;
+	int fd;
+
+	if (meets("kqueue", true, &fault))
+		return (int)outcome(&fault);
+	inside_kernel++;
+	fd = __real_kqueue();
+	inside_kernel--;
+	return fd;
+}
+
+int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+		  int event_count, const struct timespec *timeout)
+{
+	bool adds = change_count > 0 && changes->flags & EV_ADD;
+	struct fault fault;
+	int n;
+
+	if (meets("kevent", adds, &fault))
+		return (int)outcome(&fault);
+	inside_kernel++;
+	n = __real_kevent(kq, changes, change_count, events, event_count, timeout);
+	inside_kernel--;
+	return n;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/support/fault.h - system calls and allocations that fail when a test wants them to.
+ *
+ *	fault_fail("accept4", 1, 1, EMFILE);
+ *	cr_assert_eq(np_accept(listener, &conn), -EMFILE);
+ *
+ * The linker sends every call that the library, or the test, makes of the names below here first
+ * (--wrap). Calls are numbered from 1, beginning with the first after the fault was set. The kqueue
+ * emulation's own calls pass: it stands for a kernel.
+ */
+#ifndef NETPARK_TESTS_SUPPORT_FAULT_H
+#define NETPARK_TESTS_SUPPORT_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/*
+ * What is wrapped; the build has the same list. fcntl64 is how glibc calls fcntl where files have 64
+ * bits, and "epoll_pwait2" can be named too, which is made through syscall.
+ */
+#define FAULT_WRAPPED(WRAP)                                                                        \
+	WRAP(accept4)                                                                              \
+	WRAP(bind)                                                                                 \
+	WRAP(calloc)                                                                               \
+	WRAP(close)                                                                                \
+	WRAP(connect)                                                                              \
+	WRAP(epoll_create1)                                                                        \
+	WRAP(epoll_ctl)                                                                            \
+	WRAP(epoll_wait)                                                                           \
+	WRAP(eventfd)                                                                              \
+	WRAP(fcntl)                                                                                \
+	WRAP(fcntl64)                                                                              \
+	WRAP(free)                                                                                 \
+	WRAP(getpeername)                                                                          \
+	WRAP(getsockname)                                                                          \
+	WRAP(getsockopt)                                                                           \
+	WRAP(kevent)                                                                               \
+	WRAP(kqueue)                                                                               \
+	WRAP(listen)                                                                               \
+	WRAP(malloc)                                                                               \
+	WRAP(pipe2)                                                                                \
+	WRAP(poll)                                                                                 \
+	WRAP(ppoll)                                                                                \
+	WRAP(read)                                                                                 \
+	WRAP(readv)                                                                                \
+	WRAP(realloc)                                                                              \
+	WRAP(recv)                                                                                 \
+	WRAP(recvmsg)                                                                              \
+	WRAP(send)                                                                                 \
+	WRAP(sendmsg)                                                                              \
+	WRAP(setsockopt)                                                                           \
+	WRAP(shutdown)                                                                             \
+	WRAP(socket)                                                                               \
+	WRAP(syscall)                                                                              \
+	WRAP(write)                                                                                \
+	WRAP(writev)
+
+enum { FAULT_ALWAYS = 1 << 30 };
+
+/* Calls @first to @first + @count - 1 of @name are not made, and fail with @error. */
+void fault_fail(const char *name, int first, int count, int error);
+
+/* The same, but they are made; only what they returned is not told. */
+void fault_spoil(const char *name, int first, int count, int error);
+
+/* The same, not made, and they return @value. */
+void fault_return(const char *name, int first, int count, long value);
+
+/* The transfers @first to ... move at most a byte. For recv, send, read, write. */
+void fault_shorten(const char *name, int first, int count);
+
+/* Called before each connect from now on; NULL ends it. */
+void fault_before_connect(void (*fn)(int fd, const struct sockaddr *addr, socklen_t length));
+
+/* No more faults. Also counts from 0 again. */
+void fault_clear(void);
+
+/* How often @name was called since the last fault_clear(), or since a fault for it was set. */
+int fault_calls(const char *name);
+
+/* How many faults have been met since the last fault_clear(). */
+int fault_met(void);
+
+/*
+ * The call number @nth of all that can fail for want of something, whatever its name, fails as it is
+ * most likely to. Its name is that of fault_last().
+ */
+void fault_fail_any(int nth);
+const char *fault_last(void);
+
+/* Allocated, by the library and the test, and not freed. */
+long fault_allocations(void);
+
+#endif /* NETPARK_TESTS_SUPPORT_FAULT_H */
