@@ -259,7 +259,7 @@ static void take_queue(struct poll_state *state)
  */
 static bool has_only_error(int fd)
 {
-	struct pollfd asked = { .fd = fd, .events = POLLIN | POLLOUT };
+	struct pollfd asked = { .fd = fd, .events = POLLIN | POLLPRI | POLLOUT };
 
 	return poll(&asked, 1, 0) == 1 && asked.revents == POLLERR;
 }

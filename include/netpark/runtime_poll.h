@@ -14,7 +14,8 @@
  *   WRITE         there is room; a connect has ended, well or badly
  *   READ|WRITE    hang-up of both sides, or an error: whoever makes the system call learns which
  *   ERROR         in addition, when the kernel reported an error and nothing else at all
- *   HANGUP        in addition, when end of file, hang-up or an error was part of the report
+ *   HANGUP        in addition, when the kernel told of end of file, hang-up or an error; poll(2) does
+ *                 not tell a half-close from data
  *   PRIORITY      in addition, when urgent data is pending; by itself it is no reason to wake
  * anyone
  *

@@ -32,12 +32,12 @@ enum {
 };
 
 enum {
-	HARNESS_TAGS = 1 << 15,  /* tags are 1, 2, 3... below this */
+	HARNESS_TAGS = 1 << 15, /* tags are 1, 2, 3... below this */
 	HARNESS_CAPACITY = 64,
 };
 
 #define MILLISECOND INT64_C(1000000)
-#define SECOND INT64_C(1000000000)
+#define SECOND      INT64_C(1000000000)
 
 /* For what must come: as long as this takes only a wait that was forgotten. */
 #define PATIENCE (30 * SECOND)

@@ -37,7 +37,7 @@ enum { PAIRS = 4, OPERATIONS = 2000, BACKENDS_MAX = 8, HISTORY = 24 };
 enum kind { PIPE, SOCKETPAIR, TCP, KINDS };
 
 struct end {
-	int fd;          /* -1: closed */
+	int fd; /* -1: closed */
 	uint64_t tag;
 	unsigned directions; /* those that make sense */
 };
@@ -132,8 +132,9 @@ static void open_pair(struct pair *pair)
 		const int small = 4096; /* or filling takes megabytes */
 
 		if (pair->kind != PIPE)
-			cr_assert_eq(setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &small,
-						sizeof(small)), 0);
+			cr_assert_eq(
+				setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)),
+				0);
 		pair->ends[i].fd = fds[i];
 		pair->ends[i].directions = pair->kind == PIPE ? (i ? WRITE : READ) : BOTH;
 		open_end(&pair->ends[i]);
@@ -241,7 +242,7 @@ static const struct {
 	void (*run)(struct end *end, struct pair *pair);
 	unsigned weight;
 } OPERATION[] = {
-	{ write_some, 8 }, { fill, 4 }, { read_some, 8 }, { drain, 4 },
+	{ write_some, 8 }, { fill, 4 },   { read_some, 8 },    { drain, 4 },
 	{ arm_again, 3 },  { reopen, 3 }, { shut_writing, 1 }, { close_one, 1 },
 };
 

@@ -86,15 +86,15 @@ Test(timeout, may_be_as_large_as_there_is)
 	const int64_t large[] = {
 		INT64_MAX,
 		INT64_MAX - 1,
-		INT64_MAX - 999999,        /* rounding up to milliseconds overflows above this */
+		INT64_MAX - 999999, /* rounding up to milliseconds overflows above this */
 		INT64_MAX / 2,
-		INT64_C(2147483647) * MILLISECOND,      /* the most milliseconds that are an int */
+		INT64_C(2147483647) * MILLISECOND, /* the most milliseconds that are an int */
 		INT64_C(2147483647) * MILLISECOND + 1,
-		INT64_C(4294967296) * MILLISECOND,      /* 0 milliseconds, cut to 32 bits */
-		INT64_C(2147483648) * SECOND,           /* above a 32-bit time */
+		INT64_C(4294967296) * MILLISECOND, /* 0 milliseconds, cut to 32 bits */
+		INT64_C(2147483648) * SECOND,      /* above a 32-bit time */
 		INT64_C(1000000) * SECOND,
-		INT64_C(999999) * SECOND,               /* on both sides of where backends cut */
-		INT64_C(4000) * SECOND,                 /* above 32 bits of microseconds */
+		INT64_C(999999) * SECOND, /* on both sides of where backends cut */
+		INT64_C(4000) * SECOND,   /* above 32 bits of microseconds */
 	};
 
 	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/support/fault.c - see fault.h. The linker makes __wrap_NAME of each call of NAME, and NAME of
+ * tests/support/fault.c - see fault.h. The linker makes __wrap_NAME of each call of NAME, and NAME
+ * of
  * __real_NAME: these names are its own.
  */
 #include "tests/support/fault.h"
@@ -195,8 +196,8 @@ static bool is_due(struct fault *fault, bool can_fail)
 }
 
 /*
- * Count a call. False: make it. True: *ret_fault says what to do instead. Where @can_fail is false no
- * fault of fault_fail_any() is wanted.
+ * Count a call. False: make it. True: *ret_fault says what to do instead. Where @can_fail is false
+ * no fault of fault_fail_any() is wanted.
  */
 static bool meets(const char *name, bool can_fail, struct fault *ret_fault)
 {

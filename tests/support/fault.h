@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 
 /*
- * What is wrapped; the build has the same list. fcntl64 is how glibc calls fcntl where files have 64
- * bits, and "epoll_pwait2" can be named too, which is made through syscall.
+ * What is wrapped; the build has the same list. fcntl64 is how glibc calls fcntl where files have
+ * 64 bits, and "epoll_pwait2" can be named too, which is made through syscall.
  */
 #define FAULT_WRAPPED(WRAP)                                                                        \
 	WRAP(accept4)                                                                              \
@@ -84,8 +84,8 @@ int fault_calls(const char *name);
 int fault_met(void);
 
 /*
- * The call number @nth of all that can fail for want of something, whatever its name, fails as it is
- * most likely to. Its name is that of fault_last().
+ * The call number @nth of all that can fail for want of something, whatever its name, fails as it
+ * is most likely to. Its name is that of fault_last().
  */
 void fault_fail_any(int nth);
 const char *fault_last(void);
