@@ -14,10 +14,9 @@
  *   WRITE         there is room; a connect has ended, well or badly
  *   READ|WRITE    hang-up of both sides, or an error: whoever makes the system call learns which
  *   ERROR         in addition, when the kernel reported an error and nothing else at all
- *   HANGUP        in addition, when the kernel told of end of file, hang-up or an error; poll(2) does
- *                 not tell a half-close from data
- *   PRIORITY      in addition, when urgent data is pending; by itself it is no reason to wake
- * anyone
+ *   HANGUP        in addition, when the kernel told of end of file, hang-up or an error; poll(2)
+ *                 does not tell a half-close from data
+ *   PRIORITY      in addition, when urgent data is pending; by itself it wakes nobody
  *
  * Reports may be spurious: the receiver makes its system call, meets EAGAIN and waits again. They
  * are never lost: an edge-triggered backend reports the present state once after open, then every

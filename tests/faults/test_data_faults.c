@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/faults/test_data_faults.c - reads and writes with a kernel that interrupts, says "again" for
- * no reason, moves a byte at a time, fails, or claims what cannot be.
+ * tests/faults/test_data_faults.c - reads and writes with a kernel that interrupts, says "again"
+ * for no reason, moves a byte at a time, fails, or claims what cannot be.
  */
 #include "tests/support/call.h"
 #include "tests/support/fault.h"
@@ -184,7 +184,7 @@ Test(data_faults, a_write_of_nothing_without_a_reason_is_an_error)
 
 Test(data_faults, a_write_goes_on_where_the_last_call_stopped)
 {
-	void (*const make[])(struct np_fd *fds[2]) = { fixture_fd_pair, fixture_fd_pipe };
+	void (*const make[])(struct np_fd * fds[2]) = { fixture_fd_pair, fixture_fd_pipe };
 	const char *const names[] = { "send", "write" };
 
 	for (int i = 0; i < 2; i++) {

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void end(void)
@@ -101,6 +102,20 @@ Test(poller_faults, no_poller_without_memory)
 		expect_no_poller(ENOMEM);
 }
 
+/* However it was made: no child inherits it, and no thread ever blocks on it. */
+static void expect_safe_descriptors(struct np_poller *poller)
+{
+	for (int fd = 0; fd < 256; fd++) {
+		struct stat status;
+
+		if (!np_poller_is_descriptor(poller, fd))
+			continue;
+		cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		cr_assert_eq(fstat(fd, &status), 0);
+		cr_assert(!S_ISFIFO(status.st_mode) || fcntl(fd, F_GETFL) & O_NONBLOCK);
+	}
+}
+
 /* Old kernels do not have it, and some sandboxes forbid it. */
 Test(poller_faults, a_pipe_takes_the_place_of_an_eventfd)
 {
@@ -115,6 +130,7 @@ Test(poller_faults, a_pipe_takes_the_place_of_an_eventfd)
 		pipes = fault_calls("pipe2");
 		cr_assert_eq(np_poller_create(&options, &poller), 0);
 		cr_assert_eq(fault_calls("pipe2"), pipes + 1);
+		expect_safe_descriptors(poller);
 		/* And it works: a break ends the wait that comes after it. */
 		cr_assert_eq(np_poller_break(poller), 0);
 		cr_assert_eq(np_poller_turn(poller, -1), 0);
@@ -245,8 +261,8 @@ static void expect_to_wait_and_wake(void)
 }
 
 /*
- * What the backends wait with, and the first of these calls that a reader makes for its wait: on kqueue
- * one comes before it, which adds the reader's descriptor.
+ * What the backends wait with, and the first of these calls that a reader makes for its wait: on
+ * kqueue one comes before it, which adds the reader's descriptor.
  */
 static const struct wait {
 	const char *backend;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/faults/test_stream_faults.c - listening, accepting, dialing and closing with a kernel that is
- * short of something, interrupts, or plays tricks.
+ * tests/faults/test_stream_faults.c - listening, accepting, dialing and closing with a kernel that
+ * is short of something, interrupts, or plays tricks.
  */
 #include "tests/support/call.h"
 #include "tests/support/fault.h"
@@ -65,11 +65,16 @@ static void expect_listen_to_fail(const struct row *row)
 Test(stream_faults, a_listen_that_fails_leaves_nothing)
 {
 	const struct row rows[] = {
-		{ "socket", EMFILE, "socket" },	       { "socket", ENFILE, "socket" },
-		{ "socket", ENOBUFS, "socket" },       { "socket", ENOMEM, "socket" },
-		{ "setsockopt", ENOMEM, "setsockopt" }, { "bind", EACCES, "bind" },
-		{ "bind", EADDRINUSE, "bind" },	       { "listen", EADDRINUSE, "listen" },
-		{ "getsockname", ENOBUFS, "getsockname" }, { "calloc", ENOMEM, NULL },
+		{ "socket", EMFILE, "socket" },
+		{ "socket", ENFILE, "socket" },
+		{ "socket", ENOBUFS, "socket" },
+		{ "socket", ENOMEM, "socket" },
+		{ "setsockopt", ENOMEM, "setsockopt" },
+		{ "bind", EACCES, "bind" },
+		{ "bind", EADDRINUSE, "bind" },
+		{ "listen", EADDRINUSE, "listen" },
+		{ "getsockname", ENOBUFS, "getsockname" },
+		{ "calloc", ENOMEM, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -115,15 +120,16 @@ static void expect_dial_to_fail(const char *address, const struct row *row)
 Test(stream_faults, a_dial_that_fails_leaves_nothing)
 {
 	const struct row rows[] = {
-		{ "socket", EMFILE, "socket" },	    { "socket", ENFILE, "socket" },
-		{ "socket", ENOBUFS, "socket" },    { "connect", ENETUNREACH, "connect" },
-		{ "connect", EACCES, "connect" },   { "connect", EADDRNOTAVAIL, "connect" },
+		{ "socket", EMFILE, "socket" },       { "socket", ENFILE, "socket" },
+		{ "socket", ENOBUFS, "socket" },      { "connect", ENETUNREACH, "connect" },
+		{ "connect", EACCES, "connect" },     { "connect", EADDRNOTAVAIL, "connect" },
 		{ "getsockopt", ENOBUFS, "connect" }, { "calloc", ENOMEM, NULL },
 	};
 	struct np_fd *listener = call_listen(), *ends[2];
 	char address[NP_ADDR_TEXT_MAX];
 
-	/* The poller keeps what it allocates for its first descriptor: not to be counted as a leak. */
+	/* The poller keeps what it allocates for its first descriptor: not to be counted as a leak.
+	 */
 	call_connect(listener, ends);
 	call_address(listener, address);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

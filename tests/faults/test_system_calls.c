@@ -7,7 +7,12 @@
 #include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static void end(void)
@@ -123,6 +128,84 @@ Test(system_calls, of_data_that_is_there_a_read_and_a_write_make_one_each)
 	cr_assert_eq(fault_calls("malloc") + fault_calls("calloc") + fault_calls("realloc"), 0);
 	cr_assert_eq(np_read(fds[0], buf, 0), 0);
 	cr_assert_eq(fault_calls("recv"), 1, "no bytes need no system call");
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
+Test(system_calls, what_makes_no_sense_does_not_reach_the_kernel)
+{
+	static struct iovec many[IOV_MAX + 1];
+	char byte = 'x';
+	struct iovec overflow[] = { { &byte, SSIZE_MAX }, { &byte, 1 } };
+	struct iovec wrap[] = { { &byte, SIZE_MAX }, { &byte, 2 } };
+	struct np_fd *fds[2];
+
+	for (int i = 0; i <= IOV_MAX; i++)
+		many[i] = (struct iovec){ &byte, 1 };
+	fixture_fd_pipe(fds);
+	fault_clear();
+	cr_assert_eq(np_readv(fds[0], overflow, 2), -EINVAL);
+	cr_assert_eq(np_readv(fds[0], wrap, 2), -EINVAL);
+	cr_assert_eq(np_readv(fds[0], many, IOV_MAX + 1), -EINVAL);
+	cr_assert_eq(fault_calls("readv"), 0);
+	cr_assert_eq(np_writev(fds[1], overflow, 2), -EINVAL);
+	cr_assert_eq(np_writev(fds[1], wrap, 2), -EINVAL);
+	cr_assert_eq(fault_calls("writev"), 0);
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
+enum { GIB = 1 << 30 };
+
+/* Address space only: no page of it is touched but the few that the kernel does. */
+static char *reserve(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	cr_assert_neq(memory, MAP_FAILED);
+	return memory;
+}
+
+Test(system_calls, streams_are_read_and_written_in_pieces_of_a_gibibyte)
+{
+	const size_t size = (size_t)GIB + 5;
+	char *memory = reserve(size);
+	struct np_fd *fds[2];
+	size_t written = 0;
+
+	fixture_fd_pair(fds);
+	fault_clear();
+	/* The first piece is not really written. */
+	fault_return("send", 1, 1, GIB);
+	cr_assert_eq(np_write_counted(fds[1], memory, size, &written), (ssize_t)size);
+	cr_assert_eq(written, size);
+	cr_assert_eq(fault_calls("send"), 2);
+	cr_assert_eq(fault_largest("send"), GIB);
+	cr_assert_eq(np_read(fds[0], memory, size), 5);
+	cr_assert_eq(fault_largest("recv"), GIB);
+	munmap(memory, size);
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
+Test(system_calls, messages_are_never_cut_in_pieces)
+{
+	const size_t size = (size_t)GIB + 5;
+	char *memory = reserve(size);
+	struct np_fd *fds[2];
+	int numbers[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, numbers), 0);
+	cr_assert_eq(np_fd_open(numbers[0], 0, &fds[0]), 0);
+	cr_assert_eq(np_fd_open(numbers[1], 0, &fds[1]), 0);
+	fault_clear();
+	cr_assert_eq(np_write(fds[1], memory, size), -EMSGSIZE);
+	cr_assert_eq(fault_largest("send"), size);
+	cr_assert_eq(np_write(fds[1], "x", 1), 1);
+	cr_assert_eq(np_read(fds[0], memory, size), 1);
+	cr_assert_eq(fault_largest("recv"), size);
+	munmap(memory, size);
 	np_close(fds[0]);
 	np_close(fds[1]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_error_text.c - np_error_text(): what failed, on which addresses and why, in the form
- * of Go's OpError; and whose failure it tells.
+ * tests/net/test_error_text.c - np_error_text(): what failed, on which addresses and why, in the
+ * form of Go's OpError; and whose failure it tells.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
@@ -63,8 +63,7 @@ Test(error_text, of_addresses_that_cannot_be_used)
 		const char *text; /* after "dial " or "listen " */
 	} rows[] = {
 		{ "tpc", "127.0.0.1:1", NP_ENETWORK, "tpc: unknown network tpc" },
-		{ "tcp", "1.2.3.4", NP_EADDRESS,
-		  "tcp: address 1.2.3.4: missing port in address" },
+		{ "tcp", "1.2.3.4", NP_EADDRESS, "tcp: address 1.2.3.4: missing port in address" },
 		{ "tcp", "", NP_EADDRESS, "tcp: missing port in address" },
 		{ "tcp", "::1:80", NP_EADDRESS, "tcp: address ::1:80: too many colons in address" },
 		{ "tcp", "[::1:80", NP_EADDRESS, "tcp: address [::1:80: missing ']' in address" },
@@ -176,12 +175,13 @@ Test(error_text, of_reads_and_writes)
 /* Closed, the number may be somebody else's, and so may its address: only what was kept is told. */
 Test(error_text, of_what_is_closed)
 {
-	struct np_fd *listener = call_listen(), *ends[2];
+	struct np_fd *listener = call_listen(), *ends[2], *successors[2];
 	char address[NP_ADDR_TEXT_MAX], expected[256], byte;
 
 	call_connect(listener, ends);
 	call_address(listener, address);
 	cr_assert_eq(np_cancel_io(ends[0]), 0);
+	call_connect(listener, successors); /* the first takes the number */
 	cr_assert_eq(np_read(ends[0], &byte, 1), NP_ECLOSED);
 	snprintf(expected, sizeof(expected), "read tcp %s: use of closed descriptor", address);
 	expect_text(NP_ECLOSED, expected);
@@ -189,6 +189,8 @@ Test(error_text, of_what_is_closed)
 	snprintf(expected, sizeof(expected), "close tcp %s: use of closed descriptor", address);
 	expect_text(NP_ECLOSED, expected);
 	np_close(ends[1]);
+	np_close(successors[0]);
+	np_close(successors[1]);
 	np_close(listener);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_fd_close.c - a close from anywhere: every call under way and every later one says
- * so, the number is the kernel's again when it returns, and the memory goes with the last reference.
+ * so, the number is the kernel's again when it returns, and the memory goes with the last
+ * reference.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
@@ -37,16 +38,6 @@ static bool is_open(int number)
 	return fcntl(number, F_GETFD) >= 0;
 }
 
-static void fill(struct np_fd *writer)
-{
-	static char zeros[1 << 20];
-
-	cr_assert_eq(np_set_write_deadline(writer, np_deadline(20 * 1000 * 1000)), 0);
-	while (np_write(writer, zeros, sizeof(zeros)) > 0)
-		;
-	cr_assert_eq(np_set_write_deadline(writer, 0), 0);
-}
-
 /* ---- calls that wait ---------------------------------------------------------------------- */
 
 /* A call that waits on @fd has no reference of its own, so it has to be the close that frees. */
@@ -57,7 +48,7 @@ static void close_under(struct np_fd *fd, ssize_t (*make)(struct call *), int mo
 	int number = number_of(fd);
 
 	if (mode == NP_WRITE) {
-		fill(fd);
+		call_fill(fd, 1 << 16);
 		call.buf = byte;
 		call.size = 1;
 	}
@@ -146,7 +137,7 @@ Test(fd_close, ends_a_reader_and_a_writer_and_all_who_queue_behind_them)
 	struct call readers[EACH], writers[EACH];
 
 	fixture_fd_pair(fds);
-	fill(fds[0]);
+	call_fill(fds[0], 1 << 16);
 	for (int i = 0; i < EACH; i++) {
 		readers[i] = (struct call){ .fd = fds[0] };
 		writers[i] = (struct call){ .fd = fds[0], .buf = (char[]){ 'x' }, .size = 1 };

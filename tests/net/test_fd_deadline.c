@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_fd_deadline.c - deadlines of handles: they bound waiting, stay until changed, apply
- * to the calls under way, each direction has its own, and none is ever early.
+ * tests/net/test_fd_deadline.c - deadlines of handles: they bound waiting, stay until changed,
+ * apply to the calls under way, each direction has its own, and none is ever early.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
@@ -145,17 +145,6 @@ Test(fd_deadline, a_closed_descriptor_takes_none)
 
 /* ---- while a call waits ------------------------------------------------------------------- */
 
-/* Fill what the kernel keeps for fds[1], so that the next write waits. */
-static void fill(struct np_fd *writer)
-{
-	static char zeros[1 << 20];
-
-	cr_assert_eq(np_set_write_deadline(writer, np_deadline(20 * MILLISECOND)), 0);
-	while (np_write(writer, zeros, sizeof(zeros)) > 0)
-		;
-	cr_assert_eq(np_set_write_deadline(writer, 0), 0);
-}
-
 Test(fd_deadline, it_ends_a_waiting_read_and_is_not_early)
 {
 	struct np_fd *fds[2];
@@ -178,7 +167,7 @@ Test(fd_deadline, it_ends_a_waiting_write_and_is_not_early)
 	int64_t deadline;
 
 	fixture_fd_pair(fds);
-	fill(fds[1]);
+	call_fill(fds[1], 1 << 16);
 	deadline = np_deadline(5 * MILLISECOND);
 	cr_assert_eq(np_set_write_deadline(fds[1], deadline), 0);
 	cr_assert_eq(np_write(fds[1], "x", 1), NP_EDEADLINE);
@@ -296,7 +285,7 @@ Test(fd_deadline, one_moved_under_a_waiting_write_applies_to_it)
 	struct call writer = { .buf = (char[]){ 'x' }, .size = 1 };
 
 	fixture_fd_pair(fds);
-	fill(fds[1]);
+	call_fill(fds[1], 1 << 16);
 	writer.fd = fds[1];
 	cr_assert_eq(np_set_write_deadline(fds[1], np_deadline(HOUR)), 0);
 	call_start(&writer, call_write);
@@ -335,7 +324,7 @@ static void expect_one_to_end(bool read_ends)
 	static char sink[16 << 20];
 
 	fixture_fd_pair(fds);
-	fill(fds[0]);
+	call_fill(fds[0], 1 << 16);
 	reader.fd = writer.fd = fds[0];
 	cr_assert_eq(np_set_deadline(fds[0], np_deadline(HOUR)), 0);
 	call_start(&reader, call_read);
@@ -374,7 +363,7 @@ Test(fd_deadline, one_for_both_ends_both)
 	struct call writer = { .buf = (char[]){ 'x' }, .size = 1 };
 
 	fixture_fd_pair(fds);
-	fill(fds[0]);
+	call_fill(fds[0], 1 << 16);
 	reader.fd = writer.fd = fds[0];
 	call_start(&reader, call_read);
 	call_start(&writer, call_write);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_fd_open.c - which descriptors a handle can be made of, and what it then can do: the
- * kinds that can be polled, the files that cannot, and those that are not to be touched.
+ * tests/net/test_fd_open.c - which descriptors a handle can be made of, and what it then can do:
+ * the kinds that can be polled, the files that cannot, and those that are not to be touched.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"

@@ -31,16 +31,6 @@ static void (*const make_pair[])(struct np_fd *fds[2]) = {
 
 enum { PAIRS = 3 };
 
-static void fill(struct np_fd *writer)
-{
-	static char zeros[1 << 20];
-
-	cr_assert_eq(np_set_write_deadline(writer, np_deadline(20 * 1000 * 1000)), 0);
-	while (np_write(writer, zeros, sizeof(zeros)) > 0)
-		;
-	cr_assert_eq(np_set_write_deadline(writer, 0), 0);
-}
-
 /* ---- np_wait ------------------------------------------------------------------------------ */
 
 /* Level semantics: what an edge-triggered kernel reported once is there as long as it is there. */
@@ -92,7 +82,7 @@ Test(fd_raw, wait_waits_until_there_is_room_to_write)
 
 		make_pair[kind](fds);
 		cr_assert_eq(np_wait(fds[1], NP_WRITE), 0);
-		fill(fds[1]);
+		call_fill(fds[1], 1 << 16);
 		waiter.fd = fds[1];
 		call_start(&waiter, call_wait);
 		FIXTURE_UNTIL(fixture_parked() == 1);
@@ -117,7 +107,7 @@ Test(fd_raw, wait_counts_the_end_as_ready_in_both_directions)
 		cr_assert_eq(np_wait(fds[0], NP_READ), 0);
 		cr_assert_eq(np_close(fds[0]), 0);
 		make_pair[kind](fds);
-		fill(fds[1]);
+		call_fill(fds[1], 1 << 16);
 		cr_assert_eq(np_close(fds[0]), 0);
 		cr_assert_eq(np_wait(fds[1], NP_WRITE), 0);
 		cr_assert_eq(np_close(fds[1]), 0);
@@ -234,7 +224,7 @@ Test(fd_raw, raw_write_waits_between_its_calls)
 	struct call writer = { .buf = &attempt };
 
 	fixture_fd_pair(fds);
-	fill(fds[1]);
+	call_fill(fds[1], 1 << 16);
 	writer.fd = fds[1];
 	call_start(&writer, call_raw_write);
 	FIXTURE_UNTIL(fixture_parked() == 1);
@@ -302,7 +292,7 @@ Test(fd_raw, control_does_not_wait_for_a_reader_or_a_writer)
 	int calls = 0;
 
 	fixture_fd_pair(fds);
-	fill(fds[0]);
+	call_fill(fds[0], 1 << 16);
 	reader.fd = writer.fd = fds[0];
 	call_start(&reader, call_read);
 	call_start(&writer, call_write);

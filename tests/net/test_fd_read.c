@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_fd_read.c - np_read, np_readv and np_recvmsg: when they wait, what they return, and
- * what end of stream, empty messages, resets and odd arguments look like.
+ * tests/net/test_fd_read.c - np_read, np_readv and np_recvmsg: when they wait, what they return,
+ * and what end of stream, empty messages, resets and odd arguments look like.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"

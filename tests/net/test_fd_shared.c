@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_fd_shared.c - many tasks on one descriptor: writes stay whole, every byte is read by
- * exactly one reader, every connection accepted by exactly one acceptor.
+ * tests/net/test_fd_shared.c - many tasks on one descriptor: writes stay whole, every byte is read
+ * by exactly one reader, every connection accepted by exactly one acceptor.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
@@ -14,7 +14,8 @@
 
 TestSuite(fd_shared, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
-/* A message is larger than what the kernel keeps for a pipe: its writer has to wait in the middle. */
+/* A message is larger than what the kernel keeps for a pipe: its writer has to wait in the middle.
+ */
 enum { WRITERS = 4, READERS = 4, MESSAGES = 6, MESSAGE_SIZE = 300 * 1000 };
 
 /* The three make pairs of which 0 reads and 1 writes. */
@@ -197,6 +198,8 @@ Test(fd_shared, reads_that_queue_are_served_one_after_the_other)
 		sum += readers[i].data[0];
 	}
 	cr_assert_eq(sum, 1 + 2 + 4 + 8);
+	cr_assert_eq(call_queued(fds[0], NP_READ), 0);
+	cr_assert_eq(call_inside(fds[0]), 0);
 	cr_assert_eq(np_close(fds[0]), 0);
 	cr_assert_eq(np_close(fds[1]), 0);
 }

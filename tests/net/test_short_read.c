@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_short_read.c - nothing is lost to the shortcut: a read of a TCP stream that returned
- * less than it wanted lets the next one wait without asking the kernel.
+ * tests/net/test_short_read.c - nothing is lost to the shortcut: a read of a TCP stream that
+ * returned less than it wanted lets the next one wait without asking the kernel.
  *
- * That is right only if the kernel surely reports what is left or comes. On an edge-triggered backend
- * the dangerous order is always this one: something comes, a turn collects its report, a read drops
- * the report because its own system call will see what it told, and the system call sees only a part
- * of it. take_report() is that turn; whoever waits after it waits for ever. So every read here has a
- * deadline that only a lost report comes near.
+ * That is right only if the kernel surely reports what is left or comes. On an edge-triggered
+ * backend the dangerous order is always this one: something comes, a turn collects its report, a
+ * read drops the report because its own system call will see what it told, and the system call sees
+ * only a part of it. take_report() is that turn; whoever waits after it waits for ever. So every
+ * read here has a deadline that only a lost report comes near.
  *
  * That the shortcut is taken at all is counted in tests/faults/test_system_calls.c.
  */
@@ -88,7 +88,8 @@ static void expect(const char *text)
 	char buf[64] = "";
 	ssize_t n = call_read_patiently(fd, buf, sizeof(buf));
 
-	cr_assert_eq(n, (ssize_t)strlen(text), "\"%s\" was expected, and %zd is the result", text, n);
+	cr_assert_eq(n, (ssize_t)strlen(text), "\"%s\" was expected, and %zd is the result", text,
+		     n);
 	cr_assert_str_eq(buf, text);
 }
 
@@ -396,7 +397,8 @@ Test(short_read, urgent_data_before_the_end_hides_neither)
 	expect_result(0);
 }
 
-/* Once it was taken the kernel does not report it as pending, but still ends a read where it was. */
+/* Once it was taken the kernel does not report it as pending, but still ends a read where it was.
+ */
 Test(short_read, urgent_data_that_was_taken_already_hides_nothing)
 {
 	char byte;

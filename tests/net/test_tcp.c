@@ -74,7 +74,10 @@ Test(tcp, ipv4_connects)
 	expect_connection("tcp4", "127.0.0.1:0", "tcp4", "127.0.0.1");
 	expect_connection("tcp4", ":0", "tcp", "127.0.0.1");
 	expect_connection("tcp", "0.0.0.0:0", "tcp", "127.0.0.1");
+	/* IPv4 in the clothes of IPv6. */
 	expect_connection("tcp", "127.0.0.1:0", "tcp", "[::ffff:127.0.0.1]");
+	expect_connection("tcp", "[::ffff:127.0.0.1]:0", "tcp", "127.0.0.1");
+	expect_connection("tcp4", "[::ffff:127.0.0.1]:0", "tcp4", "[::ffff:127.0.0.1]");
 }
 
 Test(tcp, a_dial_without_host_goes_to_this_one)
@@ -104,23 +107,39 @@ Test(tcp, any_address_serves_both_families_where_there_are_two)
 	expect_connection("tcp", "[::]:0", "tcp", "127.0.0.1");
 }
 
-/* Each on its own port, so both may listen there at the same time. */
-Test(tcp, tcp6_leaves_ipv4_to_others)
+/* Listen for IPv6 on any port, and then for IPv4 on the same. */
+static bool listen_side_by_side(void)
 {
 	struct np_fd *six, *four, *conn;
 	struct np_addr addr;
 	char text[32];
+	bool done;
+	int error;
 
-	if (!has_ipv6())
-		cr_skip_test("no IPv6 here");
 	cr_assert_eq(np_listen("tcp6", ":0", &six), 0);
 	cr_assert_eq(np_local_addr(six, &addr), 0);
 	snprintf(text, sizeof(text), "127.0.0.1:%d", addr.port);
-	cr_assert_eq(np_dial("tcp", text, 0, &conn), -ECONNREFUSED);
+	error = np_dial("tcp", text, 0, &conn);
+	if (error == 0)
+		np_close(conn);
 	snprintf(text, sizeof(text), ":%d", addr.port);
-	cr_assert_eq(np_listen("tcp4", text, &four), 0);
-	np_close(four);
+	done = error == -ECONNREFUSED && np_listen("tcp4", text, &four) == 0;
+	if (done)
+		np_close(four);
 	np_close(six);
+	return done;
+}
+
+/* Some other program may have the port for IPv4 already; not every time. */
+Test(tcp, tcp6_leaves_ipv4_to_others)
+{
+	bool done = false;
+
+	if (!has_ipv6())
+		cr_skip_test("no IPv6 here");
+	for (int tries = 0; tries < 20 && !done; tries++)
+		done = listen_side_by_side();
+	cr_assert(done);
 }
 
 Test(tcp, the_network_has_to_fit_the_address)
@@ -426,18 +445,17 @@ struct crowd {
 	char address[32];
 };
 
-static bool connects_soon(int sysfd, const struct sockaddr_in *addr)
+static int count_connected(const struct crowd *crowd)
 {
-	struct np_fd *client;
-	bool connects;
+	struct sockaddr_storage peer;
+	int count = 0;
 
-	cr_assert_eq(np_fd_open(dup(sysfd), 0, &client), 0);
-	cr_assert(connect(sysfd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
-		  errno == EINPROGRESS);
-	cr_assert_eq(np_set_write_deadline(client, np_deadline(100 * 1000 * 1000)), 0);
-	connects = np_wait(client, NP_WRITE) == 0;
-	np_close(client);
-	return connects;
+	for (int i = 0; i < 8; i++) {
+		socklen_t length = sizeof(peer);
+
+		count += getpeername(crowd->clients[i], (struct sockaddr *)&peer, &length) == 0;
+	}
+	return count;
 }
 
 /* Returns false where queues do not fill up like this. */
@@ -452,12 +470,12 @@ static bool make_crowd(struct crowd *crowd)
 	cr_assert_eq(listen(crowd->listener, 0), 0);
 	cr_assert_eq(getsockname(crowd->listener, (struct sockaddr *)&addr, &length), 0);
 	snprintf(crowd->address, sizeof(crowd->address), "127.0.0.1:%d", ntohs(addr.sin_port));
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 8; i++) {
 		crowd->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	for (int i = 0; i < 8; i++)
-		if (!connects_soon(crowd->clients[i], &addr))
-			return true;
-	return false;
+		connect(crowd->clients[i], (struct sockaddr *)&addr, sizeof(addr));
+	}
+	FIXTURE_UNTIL(count_connected(crowd) > 0);
+	return count_connected(crowd) < 8;
 }
 
 static void empty_queue(struct crowd *crowd)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/net/test_unix.c - listening, accepting and dialing over Unix sockets: paths, abstract names,
- * and who removes a path.
+ * tests/net/test_unix.c - listening, accepting and dialing over Unix sockets: paths, abstract
+ * names, and who removes a path.
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
@@ -243,7 +243,8 @@ Test(unix_socket, a_dial_to_a_stale_path_is_refused)
 	unlink(path);
 }
 
-/* Linux says EAGAIN at once when a Unix listener's queue is full; nothing would report room in it. */
+/* Linux says EAGAIN at once when a Unix listener's queue is full; nothing would report room in it.
+ */
 Test(unix_socket, a_dial_to_a_full_queue_does_not_hang)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -6,6 +6,7 @@
 #include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -123,6 +124,28 @@ void call_register(struct np_fd *fd)
 		cr_assert_eq(np_read(fd, &byte, 1), NP_EDEADLINE);
 	}
 	cr_assert_eq(np_set_read_deadline(fd, 0), 0);
+}
+
+static int tell_number(int sysfd, void *arg)
+{
+	*(int *)arg = sysfd;
+	return 0;
+}
+
+int call_fill(struct np_fd *fd, size_t size)
+{
+	static const char zeros[1 << 16];
+	struct pollfd room = { .events = POLLOUT };
+	int count = 0;
+
+	cr_assert_leq(size, sizeof(zeros));
+	cr_assert_eq(np_fd_control(fd, tell_number, &room.fd), 0);
+	do {
+		while (write(room.fd, zeros, size) > 0)
+			count++;
+		/* Room that poll(2) thinks too little to mention is taken, too. */
+	} while (poll(&room, 1, 50) > 0 || (write(room.fd, zeros, size) > 0 && ++count));
+	return count;
 }
 
 void call_unix_path(char path[static 64])

@@ -71,6 +71,12 @@ ssize_t call_read_full(struct np_fd *fd, void *buf, size_t size);
  */
 void call_register(struct np_fd *fd);
 
+/*
+ * Write pieces of @size until there is no room, and none comes by itself: TCP's buffers grow while
+ * it delivers. Returns how many were written.
+ */
+int call_fill(struct np_fd *fd, size_t size);
+
 /* A path for a Unix socket, with nothing there, that no other test uses. */
 void call_unix_path(char path[static 64]);
 

@@ -26,7 +26,8 @@ struct fault {
 	const char *name;
 	int usual; /* errno of fault_fail_any(); 0 for what that leaves alone */
 	int calls;
-	int first; /* 0: no fault */
+	size_t largest; /* of the sizes asked for */
+	int first;      /* 0: no fault */
 	int count;
 	enum kind kind;
 	int error;
@@ -138,8 +139,10 @@ void fault_fail_any(int nth)
 void fault_clear(void)
 {
 	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		faults[i].first = faults[i].calls = 0;
+		faults[i].largest = 0;
+	}
 	any_nth = met = 0;
 	before_connect = NULL;
 	pthread_mutex_unlock(&lock);
@@ -153,6 +156,16 @@ int fault_calls(const char *name)
 	calls = find(name)->calls;
 	pthread_mutex_unlock(&lock);
 	return calls;
+}
+
+size_t fault_largest(const char *name)
+{
+	size_t largest;
+
+	pthread_mutex_lock(&lock);
+	largest = find(name)->largest;
+	pthread_mutex_unlock(&lock);
+	return largest;
 }
 
 int fault_met(void)
@@ -215,6 +228,18 @@ static bool meets(const char *name, bool can_fail, struct fault *ret_fault)
 	}
 	pthread_mutex_unlock(&lock);
 	return due;
+}
+
+static void note_size(const char *name, size_t size)
+{
+	struct fault *fault = find(name);
+
+	if (inside_kernel)
+		return;
+	pthread_mutex_lock(&lock);
+	if (size > fault->largest)
+		fault->largest = size;
+	pthread_mutex_unlock(&lock);
 }
 
 static long outcome(const struct fault *fault)
@@ -281,6 +306,7 @@ WRAPPER(ssize_t, writev, true, (int fd, const struct iovec *iov, int count), (fd
 	{                                                                                          \
 		struct fault fault;                                                                \
                                                                                                    \
+		note_size(#name, size);                                                            \
 		if (!meets(#name, true, &fault))                                                   \
 			return __real_##name arguments;                                            \
 		if (fault.kind == SHORTEN)                                                         \

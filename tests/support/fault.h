@@ -80,6 +80,9 @@ void fault_clear(void);
 /* How often @name was called since the last fault_clear(), or since a fault for it was set. */
 int fault_calls(const char *name);
 
+/* The largest size that @name was asked for in that time. For recv, send, read, write. */
+size_t fault_largest(const char *name);
+
 /* How many faults have been met since the last fault_clear(). */
 int fault_met(void);
 
