@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/core/test_word.c - the mutex of a handle: closed, two locks, references and sleepers. */
+#include "core/fd_mutex.h"
+#include "tests/support/fixture.h"
+
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+static struct fd_mutex mutex;
+
+static void begin(void)
+{
+	fixture_begin();
+	np__fd_mutex_init(&mutex);
+}
+
+static void end(void)
+{
+	np__fd_mutex_fini(&mutex);
+	fixture_end();
+}
+
+TestSuite(fd_mutex, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+
+static uint64_t sleeping(int side)
+{
+	return atomic_load(&mutex.word) >> (23 + 20 * side) & 0xfffff;
+}
+
+Test(fd_mutex, whoever_leaves_last_after_close_destroys_and_nobody_else)
+{
+	cr_assert(np__fd_mutex_incref(&mutex));
+	cr_assert_not(np__fd_mutex_decref(&mutex), "not closed");
+	cr_assert(np__fd_mutex_incref(&mutex));
+	cr_assert(np__fd_mutex_incref_and_close(&mutex));
+	cr_assert_not(np__fd_mutex_incref_and_close(&mutex), "once");
+	cr_assert_not(np__fd_mutex_incref(&mutex));
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_CLOSED);
+	cr_assert_not(np__fd_mutex_decref(&mutex));
+	cr_assert(np__fd_mutex_decref(&mutex));
+}
+
+Test(fd_mutex, the_two_locks_are_independent)
+{
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_LOCKED);
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_WRITE), FD_MUTEX_LOCKED);
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_BUSY);
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_WRITE), FD_MUTEX_BUSY);
+	cr_assert(np__fd_mutex_incref(&mutex), "references go on");
+	cr_assert_not(np__fd_mutex_decref(&mutex));
+	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_READ));
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_LOCKED);
+	cr_assert(np__fd_mutex_incref_and_close(&mutex));
+	cr_assert_not(np__fd_mutex_decref(&mutex));
+	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_READ));
+	cr_assert(np__fd_mutex_unlock(&mutex, SIDE_WRITE), "a lock is a reference");
+}
+
+static atomic_int inside, entered;
+
+static void *lock_once(void *arg)
+{
+	int side = (int)(intptr_t)arg;
+	bool locked = np__fd_mutex_lock(&mutex, side);
+	bool alone = true;
+
+	if (locked) {
+		alone = atomic_fetch_add(&inside, 1) == 0;
+		atomic_fetch_add(&entered, 1);
+		sched_yield();
+		atomic_fetch_sub(&inside, 1);
+		np__fd_mutex_unlock(&mutex, side);
+	}
+	return (void *)(intptr_t)(!alone ? -1 : locked);
+}
+
+Test(fd_mutex, sleepers_get_the_lock_one_at_a_time)
+{
+	pthread_t threads[10];
+
+	for (int side = SIDE_READ; side < SIDES; side++) {
+		cr_assert_eq(np__fd_mutex_try_lock(&mutex, side), FD_MUTEX_LOCKED);
+		for (int i = 0; i < 10; i++)
+			threads[i] = fixture_start_thread(lock_once, (void *)(intptr_t)side);
+		FIXTURE_UNTIL(sleeping(side) == 10);
+		cr_assert_eq(sleeping(!side), 0);
+		atomic_store(&entered, 0);
+		np__fd_mutex_unlock(&mutex, side);
+		for (int i = 0; i < 10; i++) {
+			void *result;
+
+			pthread_join(threads[i], &result);
+			cr_assert_eq((intptr_t)result, 1);
+		}
+		cr_assert_eq(atomic_load(&entered), 10);
+		cr_assert_eq(atomic_load(&mutex.word), 0);
+	}
+}
+
+Test(fd_mutex, close_wakes_all_sleepers_with_nothing)
+{
+	pthread_t threads[10];
+
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_LOCKED);
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_WRITE), FD_MUTEX_LOCKED);
+	for (int i = 0; i < 10; i++)
+		threads[i] = fixture_start_thread(lock_once, (void *)(intptr_t)(i % 2));
+	FIXTURE_UNTIL(sleeping(SIDE_READ) == 5 && sleeping(SIDE_WRITE) == 5);
+	cr_assert(np__fd_mutex_incref_and_close(&mutex));
+	for (int i = 0; i < 10; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		cr_assert_eq((intptr_t)result, 0);
+	}
+	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_READ));
+	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_WRITE));
+	cr_assert(np__fd_mutex_decref(&mutex));
+}
+
+static atomic_int destroyers;
+
+static void *use_until_closed(void *arg)
+{
+	int side = (int)(intptr_t)arg;
+
+	for (;;) {
+		if (!np__fd_mutex_lock(&mutex, side))
+			return NULL;
+		if (np__fd_mutex_unlock(&mutex, side))
+			atomic_fetch_add(&destroyers, 1);
+		if (!np__fd_mutex_incref(&mutex))
+			return NULL;
+		if (np__fd_mutex_decref(&mutex))
+			atomic_fetch_add(&destroyers, 1);
+	}
+}
+
+Test(fd_mutex, exactly_one_destroys_under_contention)
+{
+	for (int round = 0; round < 50; round++) {
+		pthread_t threads[4];
+
+		np__fd_mutex_fini(&mutex);
+		np__fd_mutex_init(&mutex);
+		atomic_store(&destroyers, 0);
+		for (int i = 0; i < 4; i++)
+			threads[i] =
+				fixture_start_thread(use_until_closed, (void *)(intptr_t)(i % 2));
+		sched_yield();
+		cr_assert(np__fd_mutex_incref_and_close(&mutex));
+		if (np__fd_mutex_decref(&mutex))
+			atomic_fetch_add(&destroyers, 1);
+		for (int i = 0; i < 4; i++)
+			pthread_join(threads[i], NULL);
+		cr_assert_eq(atomic_load(&destroyers), 1);
+	}
+}
+
+static const char *told;
+
+static void note(const char *what)
+{
+	told = what;
+}
+
+Test(fd_mutex, limits_are_told_and_not_passed)
+{
+	const uint64_t all = 0xfffff;
+
+	np_set_misuse_hook(note);
+	atomic_store(&mutex.word, all << 3);
+	cr_assert_not(np__fd_mutex_incref(&mutex));
+	cr_assert(told && strstr(told, "1048575"));
+	told = NULL;
+	cr_assert_neq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_LOCKED);
+	cr_assert_not_null(told);
+	told = NULL;
+	cr_assert_not(np__fd_mutex_incref_and_close(&mutex));
+	cr_assert_not_null(told);
+	cr_assert_eq(atomic_load(&mutex.word), all << 3, "nothing has spilled over");
+	told = NULL;
+	atomic_store(&mutex.word, 0);
+	np__fd_mutex_unlock(&mutex, SIDE_READ);
+	cr_assert(told && strstr(told, "does not hold"));
+	cr_assert_eq(atomic_load(&mutex.word), 0);
+	np_set_misuse_hook(NULL);
+}
