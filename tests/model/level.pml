@@ -158,6 +158,8 @@ active proctype turner()
 	byte i;
 	byte fd;
 	byte revents[FDS];
+	byte rest;
+	byte next; /* the place at which the next harvest begins */
 	byte count;
 	byte event_tag[FDS];
 	byte event_fd[FDS];
@@ -204,32 +206,46 @@ end_asleep:	atomic {
 		:: else
 		fi;
 		/* harvest(): under the lock to the end */
+		rest = set_used;
 		do
-		:: i == set_used -> break
-		:: i < set_used && revents[i] == 0 -> i++
-		:: i < set_used && revents[i] != 0 ->
-			d_step {
-				fd = set_fd[i];
-				assert(tag[fd] != 0 && place[fd] == i);
-				event_tag[count] = tag[fd];
-				event_fd[count] = fd;
-				event_flags[count] = revents[i];
-				count++;
-#ifndef MUTANT_STAYS_ARMED
-				armed[fd] = armed[fd] & ~revents[i]
-#endif
-			};
-			revents[i] = 0;
+		:: rest == 0 -> break
+		:: else ->
+			rest--;
 			if
-			:: armed[fd] -> update_set(fd)
+			:: next >= set_used -> next = 0
+			:: else
+			fi;
+			i = next;
+			next++;
+			assert(i < set_used);
+			if
+			:: revents[i] == 0
 			:: else ->
-				/* The last one moves here, with its revents. */
-				revents[i] = revents[set_used - 1];
-				revents[set_used - 1] = 0;
-				remove_slot(i)
+				d_step {
+					fd = set_fd[i];
+					assert(tag[fd] != 0 && place[fd] == i);
+					event_tag[count] = tag[fd];
+					event_fd[count] = fd;
+					event_flags[count] = revents[i];
+					count++;
+#ifndef MUTANT_STAYS_ARMED
+					armed[fd] = armed[fd] & ~revents[i]
+#endif
+				};
+				revents[i] = 0;
+				if
+				:: armed[fd] -> update_set(fd)
+				:: else ->
+					/* The last one moves here, with its revents. */
+					revents[i] = revents[set_used - 1];
+					revents[set_used - 1] = 0;
+					remove_slot(i)
+				fi
 			fi
 		od;
 		i = 0;
+		revents[0] = 0;
+		revents[1] = 0;
 		/* take_queue() */
 #ifndef MUTANT_QUEUE_IS_LEFT
 		do

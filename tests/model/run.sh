@@ -14,16 +14,13 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 1
 mkdir -p "$1" && cd "$1" || exit 1
 cc=${CC:-cc}
 
-# generate NAME FLAGS SPIN_ARGUMENTS...: the checker NAME/pan
+# generate NAME FLAG SPIN_ARGUMENTS...: the checker NAME/pan
 generate() {
-	name=$1 flags=$2
+	name=$1 flag=$2
 	shift 2
 	rm -rf "./$name" && mkdir "./$name" || return 1
-	(
-		cd "./$name" && spin -a "$@" >spin.log 2>&1 &&
-			# shellcheck disable=SC2086 # several flags
-			$cc -w -O2 -DMEMLIM=3000 $flags -o pan pan.c >cc.log 2>&1
-	)
+	(cd "./$name" && spin -a "$@" >spin.log 2>&1) || return 1
+	(cd "./$name" && $cc -w -O2 -DMEMLIM=3000 "$flag" -o pan pan.c >cc.log 2>&1)
 }
 
 # count NAME: the errors that the search reports, or nothing if it does not get there
@@ -38,8 +35,8 @@ is_complete() {
 number=0 models=0 mutants=0 wrong=0
 while read -r kind file switches; do
 	case $kind in
-	ok | bad) flags=-DSAFETY options=-m1000000 ;;
-	live | dead) flags=-DNFAIR=4 options='-a -f -m1000000' ;;
+	ok | bad) flag=-DSAFETY options=-m1000000 ;;
+	live | dead) flag=-DNFAIR=4 options='-a -f -m1000000' ;;
 	*) continue ;;
 	esac
 	if ! echo "$kind $file $switches" | grep -q -e "${2-}"; then
@@ -47,8 +44,8 @@ while read -r kind file switches; do
 	fi
 	number=$((number + 1))
 	what="$file${switches:+ $switches}"
-	# shellcheck disable=SC2086 # several switches, several options
-	if ! generate "$number" "$flags" $switches "$here/$file"; then
+	# shellcheck disable=SC2086 # several switches
+	if ! generate "$number" "$flag" $switches "$here/$file"; then
 		echo "$what: spin or the compiler failed, see $number/*.log"
 		wrong=$((wrong + 1))
 		continue
