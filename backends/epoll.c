@@ -16,12 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2                                                                           \
-	441 /* Linux 5.11, newer than some headers; one number for every machine                   \
-	     */
-#endif
-
 enum { WAKEUP_TAG = 0 }; /* no registration has it */
 
 struct epoll_state {
@@ -113,7 +107,13 @@ static int wait_exactly(int epfd, struct epoll_event *events, int capacity, int6
 		int64_t nsec;
 	} timeout = { delta_ns / 1000000000, delta_ns % 1000000000 };
 
+#ifdef SYS_epoll_pwait2 /* Linux 5.11, newer than some headers */
 	return (int)syscall(SYS_epoll_pwait2, epfd, events, capacity, &timeout, NULL, 0);
+#else
+	(void)epfd, (void)events, (void)capacity, (void)timeout;
+	errno = ENOSYS;
+	return -1;
+#endif
 }
 
 /* One system call, whichever has the better clock. -1 and errno as epoll_wait(2). */

@@ -137,23 +137,43 @@ static void delete_knotes(struct kqueue_state *state, int fd)
 	kevent(state->kq, &change, 1, NULL, 0, NULL);
 }
 
+static int add_knote(struct kqueue_state *state, int fd, short filter, uint64_t tag)
+{
+	struct kevent change;
+
+	EV_SET(&change, (uintptr_t)fd, filter, EV_ADD | EV_CLEAR, 0, 0, (void *)(uintptr_t)tag);
+	return kevent(state->kq, &change, 1, NULL, 0, NULL) < 0 ? -errno : 0;
+}
+
+/*
+ * A file may have nothing to say about writing: the reading end of a pipe, or one whose other end
+ * has gone (EPIPE, EBADF, EINVAL). Reading tells all there is, then. What has nothing to say at all
+ * cannot be polled.
+ */
+static int add_knotes(struct kqueue_state *state, int fd, uint64_t tag)
+{
+	int error = add_knote(state, fd, EVFILT_READ, tag);
+
+	if (error == -ENODEV || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOTSUP)
+		return -EPERM;
+	if (error)
+		return error;
+	error = add_knote(state, fd, EVFILT_WRITE, tag);
+	return error == -EPIPE || error == -EBADF || error == -EINVAL ? 0 : error;
+}
+
 static int kqueue_runtime_open(void *opaque, int fd, uint64_t tag)
 {
 	struct kqueue_state *state = opaque;
-	void *udata = (void *)(uintptr_t)tag;
-	struct kevent changes[2];
 	int error = np__check_pollable(fd);
 
 	if (!error)
 		error = claim(state, fd);
 	if (error)
 		return error;
-	EV_SET(&changes[0], (uintptr_t)fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, udata);
-	EV_SET(&changes[1], (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, udata);
-	if (kevent(state->kq, changes, 2, NULL, 0, NULL) < 0) {
-		error = -errno;
-		delete_knotes(state,
-			      fd); /* the first may have been added before the second failed */
+	error = add_knotes(state, fd, tag);
+	if (error) {
+		delete_knotes(state, fd);
 		release(state, fd);
 	}
 	return error;

@@ -126,19 +126,21 @@ static int grow_entries(struct poll_state *state, size_t index)
 /* Room for one more, so that whoever arms finds it. */
 static int grow_set(struct poll_state *state)
 {
-	size_t size = state->set_size * 2;
 	struct pollfd *grown;
 	int error = 0;
 
 	if (state->open_count + 1 < state->set_size)
 		return 0;
 	enter_set(state);
-	grown = realloc(state->set, size * sizeof(*grown));
-	if (grown) {
-		state->set = grown;
-		state->set_size = size;
-	} else {
-		error = -ENOMEM;
+	/* The lock was let go: others may have made room, and used it up. */
+	if (state->open_count + 1 >= state->set_size) {
+		grown = realloc(state->set, 2 * state->set_size * sizeof(*grown));
+		if (grown) {
+			state->set = grown;
+			state->set_size *= 2;
+		} else {
+			error = -ENOMEM;
+		}
 	}
 	leave_set(state);
 	return error;

@@ -199,7 +199,7 @@ int np_ip_parse(const char *text, struct np_addr *ret_addr)
 	const char *reason;
 
 	if (!text || !ret_addr)
-		return -EINVAL;
+		return np__invalid("np_ip_parse: no text, or no place for the address");
 	reason = parse_ip(text, &addr);
 	if (reason)
 		return complain((struct complaint){ reason, text });
@@ -261,7 +261,7 @@ int np_split_host_port(const char *text, char *ret_host, char *ret_port)
 	const char *reason;
 
 	if (!text || !ret_host || !ret_port)
-		return -EINVAL;
+		return np__invalid("np_split_host_port: no text, or no place for its parts");
 	reason = split(text, &host, &port);
 	if (reason)
 		return complain((struct complaint){ reason, text });
@@ -273,7 +273,7 @@ int np_split_host_port(const char *text, char *ret_host, char *ret_port)
 int np_join_host_port(const char *host, const char *port, char *buf, size_t size)
 {
 	if (!host || !port)
-		return -EINVAL;
+		return np__invalid("np_join_host_port: no host or no port");
 	return snprintf(buf, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
@@ -380,7 +380,8 @@ int np_addr_parse(const char *network, const char *text, struct np_addr *ret_add
 	int error;
 
 	if (!network || !text || !ret_addr)
-		return -EINVAL;
+		return np__invalid(
+			"np_addr_parse: no network, no text, or no place for the address");
 	if (!np__network_name(network))
 		return np__fail_input(NP_ENETWORK, "unknown network", network);
 	if (strcmp(network, "unix") == 0)

@@ -60,8 +60,8 @@ static int grow(struct desc_table *table, struct timers *timers)
 	size_t count = (size_t)1 << (slab + SLAB_FIRST_BITS);
 	struct np_poll_desc *descs;
 
-	if (slab >= SLABS - 1)
-		return -ENOMEM; /* the last slab would need a bit more than a place has */
+	if (slab >= SLABS)
+		return -ENOMEM;
 	if (np__timers_reserve(timers, table->size + count) < 0)
 		return -ENOMEM;
 	descs = calloc(count, sizeof(*descs));

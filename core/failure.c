@@ -75,6 +75,12 @@ int np__fail_input(int error, const char *reason, const char *input)
 	return error;
 }
 
+int np__invalid(const char *what)
+{
+	np__fail(-EINVAL, NULL, NULL)->reason = what;
+	return -EINVAL;
+}
+
 /* A text being written into a buffer that may be too small; length counts all of it. */
 struct text {
 	char *buf;
@@ -108,6 +114,8 @@ static void append_input_error(struct text *text, const struct np_failure *failu
 {
 	if (failure->error == NP_ENETWORK)
 		append(text, "unknown network %s", failure->input);
+	else if (failure->error == -EINVAL)
+		append(text, "invalid argument: %s", failure->reason);
 	else if (failure->input[0])
 		append(text, "address %s: %s", failure->input, failure->reason);
 	else

@@ -32,4 +32,7 @@ struct np_failure *np__fail(int error, const char *op, const char *network);
 /* The failure to understand @input, for @reason. Returns @error. */
 int np__fail_input(int error, const char *reason, const char *input);
 
+/* An argument that makes no sense: @what names the call and the rule. Returns -EINVAL. */
+int np__invalid(const char *what);
+
 #endif /* NETPARK_CORE_FAILURE_H */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,7 +61,8 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	if (!fd)
 		return NULL;
 	np__fd_mutex_init(&fd->mutex);
-	atomic_init(&fd->refs, 2); /* the caller's, and the open descriptor's */
+	atomic_init(&fd->handles, 1);
+	atomic_init(&fd->refs, 2); /* the handles', and the open descriptor's */
 	fd->sysfd = sysfd;
 	fd->network = kind->network;
 	fd->is_listener = kind->is_listener;
@@ -84,6 +86,20 @@ int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 }
 
 #ifdef SO_PROTOCOL
+/* TLS in the kernel and the like: records end reads. */
+static bool has_upper_layer(int sysfd)
+{
+#ifdef TCP_ULP
+	char name[16];
+	socklen_t length = sizeof(name);
+
+	return getsockopt(sysfd, IPPROTO_TCP, TCP_ULP, name, &length) == 0 && length > 0;
+#else
+	(void)sysfd;
+	return false;
+#endif
+}
+
 /* MPTCP, SCTP and SMC are streams over IP too; what is known about TCP is not known about them. */
 static bool is_tcp(int sysfd)
 {
@@ -95,7 +111,7 @@ static bool is_tcp(int sysfd)
 	return getsockname(sysfd, (struct sockaddr *)&name, &name_length) == 0 &&
 	       (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
 	       getsockopt(sysfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
-	       protocol == IPPROTO_TCP;
+	       protocol == IPPROTO_TCP && !has_upper_layer(sysfd);
 }
 #else
 static bool is_tcp(int sysfd)
@@ -117,6 +133,7 @@ static int inspect_socket(struct np_fd *fd)
 	length = sizeof(listening);
 	if (getsockopt(fd->sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0)
 		fd->is_listener = listening != 0;
+	np__sys_adopt_socket(fd->sysfd);
 	fd->is_socket = true;
 	fd->is_stream = type == SOCK_STREAM;
 	atomic_store(&fd->may_be_drained, fd->is_stream && is_tcp(fd->sysfd));
@@ -158,9 +175,9 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 	int error = 0;
 
 	if (!ret_fd || flags & ~(unsigned)NP_FD_BLOCKING)
-		return -EINVAL;
+		return np__invalid("np_fd_open: unknown flags, or no place for the handle");
 	if (fstat(sysfd, &status) < 0)
-		return -errno;
+		return np__fail(-errno, "open", "file")->error;
 	fd = allocate(sysfd, &file);
 	if (!fd)
 		return -ENOMEM;
@@ -173,6 +190,7 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 	if (!error && !fd->is_blocking)
 		error = make_pollable(fd);
 	if (error) {
+		np__fail(error, "open", fd->network);
 		np__fd_free(fd);
 		return error;
 	}
@@ -259,7 +277,7 @@ int np__fd_lock(struct np_fd *fd, int side, const char *op)
 	if (result == FD_MUTEX_BUSY) {
 		if (!np_task_self()->parker->park)
 			return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
-		np_ref(fd); /* asleep, it has no other hold on the memory */
+		atomic_fetch_add(&fd->refs, 1); /* asleep, it has no other hold on the memory */
 		locked = np__fd_mutex_lock(&fd->mutex, side);
 		if (!locked)
 			np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
@@ -282,7 +300,7 @@ int np_cancel_io(struct np_fd *fd)
 	int error = 0;
 
 	if (!fd)
-		return -EINVAL;
+		return np__invalid("np_cancel_io: no handle");
 	if (!np__fd_mutex_incref_and_close(&fd->mutex))
 		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
 	is_blocking = fd->is_blocking;
@@ -318,7 +336,7 @@ int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
 	int result;
 
 	if (!fd || !fn)
-		return -EINVAL;
+		return np__invalid("np_fd_control: no handle, or no function");
 	result = np__fd_incref(fd, "raw-control");
 	if (result)
 		return result;
@@ -337,7 +355,7 @@ static int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
 	int error;
 
 	if (!fd)
-		return -EINVAL;
+		return np__invalid("np_set_deadline: no handle");
 	error = np__fd_incref(fd, "set");
 	if (error)
 		return error;

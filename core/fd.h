@@ -3,8 +3,9 @@
  * core/fd.h - the handle behind struct np_fd, for the files that implement netpark/fd.h and net.
  *
  * Lifetimes. Calls under way hold references in the mutex's word: while there is one, sysfd is open
- * and ours. Handles that tasks own, the open descriptor itself, and tasks asleep for a lock hold
- * references in refs: while there is one, the memory is there.
+ * and ours. What tasks own is counted in handles: with the last of them the descriptor is closed.
+ * The handles together, the open descriptor, and each task asleep for a lock hold references in
+ * refs: while there is one, the memory is there.
  */
 #ifndef NETPARK_CORE_FD_H
 #define NETPARK_CORE_FD_H
@@ -17,6 +18,7 @@
 
 struct np_fd {
 	struct fd_mutex mutex;
+	atomic_uint handles;
 	atomic_uint refs;
 	_Atomic(struct np_poll_desc *) desc; /* NULL until somebody waits or sets a deadline */
 

@@ -5,6 +5,7 @@
  */
 #include "core/fd.h"
 
+#include "core/failure.h"
 #include "core/sys.h"
 
 #include <errno.h>
@@ -144,7 +145,7 @@ ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 	ssize_t n;
 
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
-		return -EINVAL;
+		return np__invalid("np_read: no handle, no buffer, or a size above SSIZE_MAX");
 	n = np__fd_lock(fd, SIDE_READ, "read");
 	if (n < 0)
 		return n;
@@ -194,15 +195,41 @@ static ssize_t total_size(const struct iovec *iov, int count)
 	return (ssize_t)total;
 }
 
+/*
+ * As many of the first buffers as one system call takes: not more than @max, and of a stream not
+ * more bytes than IO_MAX. A first buffer above that is put into *cut, shortened, and goes alone.
+ */
+static struct vector cap_vector(const struct np_fd *fd, const struct iovec *iov, int count, int max,
+				struct iovec *cut)
+{
+	struct vector piece = { iov, 0 };
+	size_t total = 0;
+
+	while (piece.count < count && piece.count < max) {
+		size_t size = iov[piece.count].iov_len;
+
+		if (fd->is_stream && size > IO_MAX - total)
+			break;
+		total += size;
+		piece.count++;
+	}
+	if (piece.count > 0 || count == 0)
+		return piece;
+	*cut = (struct iovec){ iov->iov_base, IO_MAX };
+	return (struct vector){ cut, 1 };
+}
+
 ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count)
 {
-	struct vector vector = { iov, count };
+	struct iovec cut;
+	struct vector vector;
 	ssize_t total = total_size(iov, count);
 
 	if (!fd || total < 0 || count > IOV_MAX)
-		return -EINVAL;
+		return np__invalid("np_readv: no handle, or buffers that readv(2) would refuse");
 	if (total == 0)
 		return np_read(fd, NULL, 0);
+	vector = cap_vector(fd, iov, count, IOV_MAX, &cut);
 	return run(fd, NP_READ, "read", "readv", readv_once, &vector);
 }
 
@@ -223,7 +250,7 @@ ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
 	struct message arg = { message, flags };
 
 	if (!fd || !message)
-		return -EINVAL;
+		return np__invalid("np_recvmsg: no handle, or no message");
 	if (flags & MSG_OOB)
 		doubt_short_reads(fd);
 	return run(fd, NP_READ, "read", "recvmsg", recvmsg_once, &arg);
@@ -279,7 +306,7 @@ ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t 
 	if (ret_written)
 		*ret_written = 0;
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
-		return -EINVAL;
+		return np__invalid("np_write: no handle, no buffer, or a size above SSIZE_MAX");
 	error = np__fd_lock(fd, SIDE_WRITE, "write");
 	if (error)
 		return error;
@@ -334,8 +361,11 @@ static int writev_locked(struct np_fd *fd, struct iovec *iov, int count)
 	int error = prepare(fd, NP_WRITE);
 
 	iov = advance(iov, &count, 0);
+	if (!fd->is_stream && count > WRITEV_MAX)
+		error = -EMSGSIZE; /* in pieces it would be several messages */
 	while (error == 0 && count > 0) {
-		struct vector piece = { iov, count < WRITEV_MAX ? count : WRITEV_MAX };
+		struct iovec cut;
+		struct vector piece = cap_vector(fd, iov, count, WRITEV_MAX, &cut);
 		size_t size = (size_t)total_size(piece.iov, piece.count);
 		ssize_t n = perform(fd, NP_WRITE, writev_once, &piece);
 
@@ -352,7 +382,8 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 	int error;
 
 	if (!fd || total < 0)
-		return -EINVAL;
+		return np__invalid(
+			"np_writev: no handle, or buffers of more than SSIZE_MAX in all");
 	error = np__fd_lock(fd, SIDE_WRITE, "write");
 	if (error)
 		return error;
@@ -375,7 +406,7 @@ ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
 	struct message arg = { (struct msghdr *)(uintptr_t)message, flags };
 
 	if (!fd || !message)
-		return -EINVAL;
+		return np__invalid("np_sendmsg: no handle, or no message");
 	return run(fd, NP_WRITE, "write", "sendmsg", sendmsg_once, &arg);
 }
 
@@ -399,7 +430,7 @@ int np_wait(struct np_fd *fd, int mode)
 	ssize_t n;
 
 	if (!fd || (mode != NP_READ && mode != NP_WRITE))
-		return -EINVAL;
+		return np__invalid("np_wait: no handle, or a mode other than NP_READ and NP_WRITE");
 	if (fd->is_blocking)
 		return np__fd_fail_outside(fd, NP_ENODEADLINE, "wait", NULL);
 	doubt_short_reads(fd); /* the caller reads by itself */
@@ -427,7 +458,7 @@ int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 	struct raw_call call = { fn, arg };
 
 	if (!fd || !fn)
-		return -EINVAL;
+		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
 	doubt_short_reads(fd);
 	return (int)run(fd, NP_READ, "raw-read", NULL, call_raw, &call);
 }
@@ -437,7 +468,7 @@ int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 	struct raw_call call = { fn, arg };
 
 	if (!fd || !fn)
-		return -EINVAL;
+		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
 	return (int)run(fd, NP_WRITE, "raw-write", NULL, call_raw, &call);
 }
 

@@ -13,6 +13,7 @@
 #include "core/poller.h"
 #include "core/task.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <time.h>
@@ -96,22 +97,27 @@ static bool is_ready(struct thread_task *thread, struct np_poller *poller)
 }
 
 /*
- * The backend's wait fails only if its descriptor was closed by somebody else or the kernel is out
- * of memory. There is nobody to return that to: say so, and try again without spinning.
+ * A wait fails for want of memory, or for a limit that was lowered under it: that passes, or is for
+ * others to see. There is nobody here to return it to, so try again, without spinning. EBADF does
+ * not pass: somebody closed the backend's descriptor.
  */
-static void wait_has_failed(void)
+static void wait_has_failed(int error)
 {
 	const struct timespec pause = { 0, 10 * 1000 * 1000 };
 
-	np__misuse("a poller's wait failed: was its descriptor closed by the program?");
+	if (error == -EBADF)
+		np__misuse("a poller's own descriptor was closed by the program");
 	nanosleep(&pause, NULL);
 }
 
 static void lead(struct thread_task *thread, struct np_poller *poller)
 {
-	while (!is_ready(thread, poller))
-		if (np__poller_turn(poller, -1) < 0)
-			wait_has_failed();
+	while (!is_ready(thread, poller)) {
+		int error = np__poller_turn(poller, -1);
+
+		if (error < 0)
+			wait_has_failed(error);
+	}
 	if (thread->ready_by_self) {
 		pthread_mutex_lock(&thread->lock);
 		thread->leading = NULL;

@@ -139,10 +139,6 @@ static int park(struct np_poll_desc *desc, int side)
 {
 	struct np_task *self = np_task_self();
 
-	if (!self->parker->park) {
-		atomic_store(&desc->slot[side], SLOT_NIL);
-		return -EDEADLK;
-	}
 	self->parker->park(self, commit, &desc->slot[side], desc->poller);
 	return finish(desc, side);
 }
@@ -154,6 +150,8 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 
 	if (!desc || side < 0)
 		return -EINVAL;
+	if (!np_task_self()->parker->park)
+		return -EDEADLK;
 	result = check(desc, side);
 	if (!result)
 		result = prepare(desc, mode);
@@ -179,6 +177,8 @@ int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 
 	if (!desc || side < 0)
 		return -EINVAL;
+	if (!np_task_self()->parker->park)
+		return -EDEADLK;
 	result = prepare(desc, mode);
 	if (result)
 		return result;
@@ -244,9 +244,15 @@ int np__poll_check(struct np_poll_desc *desc, int mode)
 {
 	int side = side_of(mode);
 
+	int error;
+
 	if (atomic_load_explicit(&desc->deadline[side], memory_order_relaxed) > 0)
 		expire_by_clock(desc);
-	return check(desc, side);
+	error = check(desc, side);
+	/* Told once: where reports have to be asked for, no healthy one would come to end it. */
+	if (error == NP_ENOTPOLLABLE && desc->poller->backend->traits & RUNTIME_POLL_NEEDS_ARM)
+		atomic_fetch_and(&desc->info, ~(uint32_t)INFO_EVENT_ERROR);
+	return error;
 }
 
 int np_poll_reset(struct np_poll_desc *desc, int mode)

@@ -165,11 +165,28 @@ static int report(struct np_poller *poller, const struct runtime_poll_event *eve
  * in a loop of its own, and would find the descriptor readable for ever; so where a break is known
  * to be pending its look becomes the shortest wait.
  */
-static int64_t drain_host_break(struct np_poller *poller, int64_t delta_ns)
+static int wait_for_host(struct np_poller *poller, int64_t delta_ns,
+			 struct runtime_poll_event *events)
 {
-	if (!(poller->flags & NP_POLLER_HOST_DRIVEN) || !atomic_exchange(&poller->broken, false))
-		return delta_ns;
-	return delta_ns == 0 ? 1 : delta_ns;
+	bool broken = atomic_exchange(&poller->broken, false);
+	int n;
+
+	if (broken && delta_ns == 0)
+		delta_ns = 1;
+	n = poller->backend->wait(poller->state, delta_ns, events, EVENTS_PER_TURN);
+	/* A full batch may have left the wake-up behind. */
+	if (broken && (n < 0 || n == EVENTS_PER_TURN))
+		atomic_store(&poller->broken, true);
+	return n;
+}
+
+static int wait_for_events(struct np_poller *poller, int64_t delta_ns,
+			   struct runtime_poll_event *events)
+{
+	delta_ns = until_next_timer(poller, delta_ns);
+	if (poller->flags & NP_POLLER_HOST_DRIVEN)
+		return wait_for_host(poller, delta_ns, events);
+	return poller->backend->wait(poller->state, delta_ns, events, EVENTS_PER_TURN);
 }
 
 int np__poller_turn(struct np_poller *poller, int64_t delta_ns)
@@ -179,8 +196,7 @@ int np__poller_turn(struct np_poller *poller, int64_t delta_ns)
 	int n;
 
 	atomic_store(&poller->in_turn, true);
-	delta_ns = drain_host_break(poller, until_next_timer(poller, delta_ns));
-	n = poller->backend->wait(poller->state, delta_ns, events, EVENTS_PER_TURN);
+	n = wait_for_events(poller, delta_ns, events);
 	report(poller, events, n, &ready);
 	run_timers(poller, &ready);
 	atomic_store(&poller->in_turn, false);
@@ -267,7 +283,7 @@ int np_poller_turn(struct np_poller *poller, int64_t delta_ns)
 	return result;
 }
 
-/* First the wake-up, then the note of it: see drain_host_break(), which asks the other way round.
+/* First the wake-up, then the note of it: see wait_for_host(), which asks the other way round.
  */
 int np_poller_break(struct np_poller *poller)
 {

@@ -18,6 +18,9 @@ int np__sys_socket(int family, int type, int protocol);
 /* As accept(2) with EINTR retried. */
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length);
 
+/* What a socket from elsewhere needs so that writing to it raises no SIGPIPE. */
+void np__sys_adopt_socket(int fd);
+
 /* Set or clear O_NONBLOCK. Return 1 if it was set before, 0 if not, or -errno. */
 int np__sys_set_nonblock(int fd, bool nonblock);
 

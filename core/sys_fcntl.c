@@ -22,14 +22,32 @@ static int finish(int fd)
 }
 
 /* Where send(2) has no MSG_NOSIGNAL, the socket is told once. */
-static int finish_socket(int fd)
+void np__sys_adopt_socket(int fd)
 {
 #ifdef SO_NOSIGPIPE
 	int on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#else
+	(void)fd;
 #endif
+}
+
+static int finish_socket(int fd)
+{
+	np__sys_adopt_socket(fd);
 	return finish(fd);
+}
+
+/* macOS: a connection that died in the queue comes out without an address, and useless. */
+static bool is_stillborn(socklen_t length)
+{
+#ifdef __APPLE__
+	return length == 0;
+#else
+	(void)length;
+	return false;
+#endif
 }
 
 int np__sys_pipe(int fds[2])
@@ -68,5 +86,9 @@ int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
 	do
 		fd = accept(listener, addr, length);
 	while (fd < 0 && errno == EINTR);
+	if (fd >= 0 && is_stillborn(*length)) {
+		close(fd);
+		return -ECONNABORTED;
+	}
 	return fd < 0 ? -errno : finish_socket(fd);
 }

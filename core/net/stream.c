@@ -22,7 +22,8 @@ enum { BACKLOG_MAX = 65535 };
 /* One address of one network, ready for the kernel. */
 struct target {
 	const char *network;
-	struct np_addr addr; /* as the caller gave it, for texts */
+	struct np_addr given; /* by the caller, for texts */
+	struct np_addr addr;  /* what it stands for */
 	int family;
 	struct sockaddr_storage name;
 	socklen_t length;
@@ -38,7 +39,7 @@ static int fail(const char *op, const struct target *target, int error, const ch
 	struct np_failure *failure = np__fail(error, op, target->network);
 
 	failure->call = error > -10000 ? call : NULL;
-	failure->address = target->addr;
+	failure->address = target->given;
 	return error;
 }
 
@@ -75,6 +76,14 @@ static void set_any_address(struct target *target, bool v6)
 	set_ip(target, v6, any);
 }
 
+static bool is_any_address(const struct target *target)
+{
+	static const unsigned char any[16];
+	size_t size = target->addr.family == NP_ADDR_IPV4 ? 4 : 16;
+
+	return !is_unix(target) && memcmp(target->addr.ip, any, size) == 0;
+}
+
 /* ":port" to dial: this host. */
 static void set_loopback(struct target *target, bool v6)
 {
@@ -101,11 +110,12 @@ static int parse(const char *op, const char *network, const char *address, struc
 	int error;
 
 	if (!network || !address)
-		return -EINVAL;
+		return np__invalid("dial, listen: no network or no address");
 	target->network = np__network_name(network);
 	error = np_addr_parse(network, address, &target->addr);
 	if (error)
 		return fail_input(op, target->network, error);
+	target->given = target->addr;
 	target->family = target->addr.family == NP_ADDR_UNIX   ? AF_UNIX
 			 : target->addr.family == NP_ADDR_IPV4 ? AF_INET
 							       : AF_INET6;
@@ -230,11 +240,9 @@ static int listen_target(const struct target *target, bool v6_only, struct np_fd
 /* Is this the wildcard that "tcp" wants served in both families? */
 static bool wants_both(const struct target *target)
 {
-	static const unsigned char zero[16];
-
 	return strcmp(target->network, "tcp") == 0 &&
 	       (target->addr.family == NP_ADDR_WILDCARD ||
-		(target->addr.family == NP_ADDR_IPV6 && memcmp(target->addr.ip, zero, 16) == 0));
+		(target->addr.family == NP_ADDR_IPV6 && is_any_address(target)));
 }
 
 int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
@@ -244,7 +252,7 @@ int np_listen(const char *network, const char *address, struct np_fd **ret_liste
 	int error;
 
 	if (!ret_listener)
-		return -EINVAL;
+		return np__invalid("np_listen: no place for the listener");
 	error = parse("listen", network, address, &target);
 	if (error)
 		return error;
@@ -273,7 +281,7 @@ int np_accept(struct np_fd *listener, struct np_fd **ret_conn)
 	int error;
 
 	if (!listener || !ret_conn || !listener->is_listener)
-		return -EINVAL;
+		return np__invalid("np_accept: no listener, or no place for the connection");
 	sysfd = np__fd_accept(listener, (struct sockaddr *)&peer, &length);
 	if (sysfd < 0)
 		return sysfd;
@@ -297,16 +305,29 @@ int np_accept(struct np_fd *listener, struct np_fd **ret_conn)
  * Connecting to a free port of this host may, when the kernel happens to give that very port to our
  * own side, connect the socket to itself.
  */
-static bool is_connected_to_itself(const struct target *target, int sysfd)
+static bool is_connected_to_itself(const struct np_fd *conn)
 {
 	struct sockaddr_storage ours;
 	socklen_t length = sizeof(ours);
-	struct np_addr local;
+	struct np_addr local, remote;
 
-	if (getsockname(sysfd, (struct sockaddr *)&ours, &length) < 0)
+	if (getsockname(conn->sysfd, (struct sockaddr *)&ours, &length) < 0)
 		return false;
 	np__addr_from_sockaddr(&local, (struct sockaddr *)&ours, length);
-	return np_addr_equal(&local, &target->addr);
+	np__addr_from_sockaddr(&remote, (const struct sockaddr *)conn->name, conn->name_length);
+	return np_addr_equal(&local, &remote);
+}
+
+/* Dialing no address in particular reaches this host; which of its addresses, only the kernel
+ * knows. */
+static void store_peer_name(struct np_fd *conn)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	if (getpeername(conn->sysfd, (struct sockaddr *)&peer, &length) == 0 &&
+	    length == conn->name_length)
+		memcpy(conn->name, &peer, length);
 }
 
 static int dial_handle(const struct target *target, int64_t deadline_ns, struct np_fd *conn)
@@ -316,7 +337,9 @@ static int dial_handle(const struct target *target, int64_t deadline_ns, struct 
 
 	if (error || is_unix(target))
 		return error;
-	if (is_connected_to_itself(target, conn->sysfd))
+	if (is_any_address(target))
+		store_peer_name(conn);
+	if (is_connected_to_itself(conn))
 		return -EADDRNOTAVAIL;
 	set_option(conn->sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
 	return 0;
@@ -344,27 +367,42 @@ static int dial_once(const struct target *target, int64_t deadline_ns, struct np
 	return 0;
 }
 
+static int dial_target(struct target *target, int64_t deadline_ns, struct np_fd **ret_conn)
+{
+	int error = finish_target("dial", target);
+
+	for (int tries = 0; !error && tries < 3; tries++) {
+		error = dial_once(target, deadline_ns, ret_conn);
+		if (error != -EADDRNOTAVAIL || is_unix(target))
+			return error;
+		error = tries < 2 ? 0 : error;
+	}
+	return error;
+}
+
 int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)
 {
 	struct target target;
 	int error;
 
 	if (!ret_conn)
-		return -EINVAL;
+		return np__invalid("np_dial: no place for the connection");
 	error = parse("dial", network, address, &target);
-	if (error)
-		return error;
-	if (target.addr.family == NP_ADDR_WILDCARD)
-		set_loopback(&target, strcmp(network, "tcp6") == 0);
-	error = finish_target("dial", &target);
 	if (error)
 		return error;
 	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
 		return fail("dial", &target, NP_EDEADLINE, NULL);
-	for (int tries = 0; tries < 3; tries++) {
-		error = dial_once(&target, deadline_ns, ret_conn);
-		if (error != -EADDRNOTAVAIL || is_unix(&target))
-			break;
+	if (target.addr.family == NP_ADDR_WILDCARD)
+		set_loopback(&target, strcmp(network, "tcp6") == 0);
+	error = dial_target(&target, deadline_ns, ret_conn);
+	/* Whoever listens in IPv4 alone is on "this host" as well. The first error is the one to
+	 * tell. */
+	if (error < 0 && error != NP_EDEADLINE && strcmp(target.network, "tcp") == 0 &&
+	    target.family == AF_INET6 && is_any_address(&target)) {
+		set_any_address(&target, false);
+		if (dial_target(&target, deadline_ns, ret_conn) == 0)
+			return 0;
+		fail("dial", &target, error, "connect");
 	}
 	return error;
 }
@@ -376,7 +414,7 @@ static int shut_down(struct np_fd *conn, int how)
 	int error;
 
 	if (!conn)
-		return -EINVAL;
+		return np__invalid("np_close_read, np_close_write: no connection");
 	error = np__fd_incref(conn, "close");
 	if (error)
 		return error;
@@ -401,7 +439,7 @@ int np_set_no_delay(struct np_fd *conn, bool no_delay)
 	int error;
 
 	if (!conn)
-		return -EINVAL;
+		return np__invalid("np_set_no_delay: no connection");
 	error = np__fd_incref(conn, "set");
 	if (error)
 		return error;
@@ -419,7 +457,7 @@ int np_local_addr(struct np_fd *fd, struct np_addr *ret_addr)
 	int error;
 
 	if (!fd || !ret_addr)
-		return -EINVAL;
+		return np__invalid("np_local_addr, np_remote_addr: no handle, or no place for it");
 	error = np__fd_incref(fd, "address");
 	if (error)
 		return error;
@@ -454,7 +492,7 @@ int np_remote_addr(struct np_fd *fd, struct np_addr *ret_addr)
 	int error;
 
 	if (!fd || !ret_addr)
-		return -EINVAL;
+		return np__invalid("np_local_addr, np_remote_addr: no handle, or no place for it");
 	error = np__fd_incref(fd, "address");
 	if (error)
 		return error;

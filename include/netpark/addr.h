@@ -4,11 +4,11 @@
  *
  * Networks are named "tcp", "tcp4", "tcp6" and "unix". An address of the first three is host:port:
  *
- *	127.0.0.1:80   [::1]:80   [fe80::1%eth0]:80   :80 (any address; dialed: this
- *host)   1.2.3.4:0
+ *	127.0.0.1:80   1.2.3.4:0   [::1]:80   [fe80::1%eth0]:80
+ *	:80            any address of this host; dialed, this host itself
  *
- * The host is an IP literal and the port a decimal number. An address of "unix" is a path, or
- *"@name" for Linux's abstract names. Any thread may call any function here.
+ * The host is an IP literal and the port a decimal number. An address of "unix" is a path, or a
+ *name beginning with '@' for Linux's abstract names. Any thread may call any function here.
  */
 #ifndef NETPARK_ADDR_H
 #define NETPARK_ADDR_H
@@ -65,7 +65,7 @@ NP_API int np_addr_parse(const char *network, const char *text, struct np_addr *
 NP_API int np_ip_parse(const char *text, struct np_addr *ret_addr);
 
 /**
- * np_addr_format() - write an address so that np_addr_parse() reads it back. Go: Addr.String
+ * np_addr_format() - write an address as np_addr_parse() reads it. Go: Addr.String
  *
  * IPv6 in lower case with its longest run of zeros shortened and in brackets; IPv4-mapped addresses
  * dotted; zones by interface name where there is one; abstract names with '@' for each NUL; an

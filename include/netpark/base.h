@@ -6,7 +6,7 @@
  * errno. An error of the operating system is returned as -errno, so -ECONNREFUSED is what
  * strerror(3) and the manual pages call ECONNREFUSED. netpark's own errors are the NP_E...
  * constants below, already negative and far outside the range of errno. An output parameter
- * (ret_...) is written only on success.
+ * (ret_...) is written only on success, unless its function says otherwise.
  *
  * Times. Deadlines are absolute: nanoseconds of the monotonic clock that np_time() reads.
  */

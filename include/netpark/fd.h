@@ -11,8 +11,12 @@
  * closes for everyone and keeps your reference. After either, every call under way and every later
  * one returns NP_ECLOSED; the descriptor's number goes back to the kernel when the last call under
  * way has left, so it is never used after it was reused, and the memory goes with the last
- * reference. A task may close a handle that another is using inside a call without a reference of
- * its own: that call returns NP_ECLOSED, and the handle must not be touched again.
+ * reference. So every task that may begin a call while another gives up the last reference needs
+ * one of its own; a call that is under way already is safe without.
+ *
+ * The number itself is the handle's: nothing else may read from it, close it or change its mode
+ * except through np_fd_control(). After fork(2) the child must not use the parent's handles and
+ * pollers.
  *
  * Deadlines, as in Go, are absolute and stay until changed; an expired one fails every later call
  * of its direction, even if it would not have blocked. They bound waiting, not system calls.
@@ -51,13 +55,13 @@ enum np_fd_flags {
  * @sysfd: owned by the handle on success, by the caller on failure
  * @flags: of enum np_fd_flags
  *
- * The descriptor is made non-blocking. Sockets join the poller of the first task that has to wait;
- * other kinds are offered to the calling task's poller now. What the kernel cannot poll (regular
- * files, directories) gets its old mode back and works as a blocking file: closing does not
- * interrupt its calls, and deadlines are NP_ENODEADLINE.
+ * The descriptor is made non-blocking. Sockets join the poller of the first task that has to wait
+ * or sets a deadline; other kinds are offered to the calling task's poller now. What the kernel
+ * cannot poll (regular files, directories) gets its old mode back and works as a blocking file:
+ * closing does not interrupt its calls, and deadlines are NP_ENODEADLINE.
  *
  * Return: 0; -EBADF; -EINVAL for unknown flags; -EEXIST if the poller holds that number
- * already; -ENOMEM, -ENOSPC.
+ * already; -ENOMEM, -ENOSPC; -EMFILE, -ENFILE where the default poller could not be made.
  */
 NP_API int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd);
 
@@ -100,7 +104,7 @@ NP_API int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void
  * @deadline_ns: of np_time(), see np_deadline(); 0: none; below 0 or past: expired
  *
  * Applies to the calls under way, too. Return: 0; NP_ECLOSED; NP_ENODEADLINE if not pollable;
- * -ENOMEM.
+ * -ENOMEM; -EMFILE, -ENFILE where the default poller could not be made.
  */
 NP_API int np_set_deadline(struct np_fd *fd, int64_t deadline_ns);
 NP_API int np_set_read_deadline(struct np_fd *fd, int64_t deadline_ns);
@@ -149,8 +153,9 @@ NP_API ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count);
  * np_writev() - write all of several buffers. Go: poll.FD.Writev
  * @iov: advanced past what was written, so after an error it tells where writing stopped
  *
- * At most 1,024 buffers go into one system call; empty ones are skipped.
- * Return: the bytes written; errors as np_write(), also -EINVAL for a sum above SSIZE_MAX.
+ * At most 1,024 buffers go into one system call, so that many make a message; empty ones are
+ * skipped. Return: the bytes written; errors as np_write(), also -EINVAL for a sum above SSIZE_MAX,
+ * and -EMSGSIZE for a message of more buffers.
  */
 NP_API ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count);
 
@@ -181,7 +186,8 @@ NP_API int np_wait(struct np_fd *fd, int mode);
 
 /**
  * np_raw_read() - repeat @fn until it says it is done, waiting in between. Go: RawRead
- * @fn: makes a non-blocking system call of its own; returns false only after that said EAGAIN
+ * @fn: makes a non-blocking system call of its own; returns false only after that said EAGAIN; must
+ *      not read (write) through the same handle, whose lock it has
  *
  * np_raw_write() the same with the write lock. Return: 0 when @fn returned true; NP_ECLOSED,
  * NP_EDEADLINE (also before the first call of @fn), NP_ENOTPOLLABLE; -EAGAIN if not pollable.

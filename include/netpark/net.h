@@ -23,8 +23,8 @@ extern "C" {
 
 /**
  * np_listen() - a listener. Go: net.Listen
- * @network: "tcp" (both families on one socket for ":port" and "[::]:port" where the system can),
- *           "tcp4", "tcp6", "unix"
+ * @network: "tcp" (both families on one socket for ":port" and "[::]:port" where the system can,
+ *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix"
  * @address: port 0 takes a free one, see np_local_addr()
  *
  * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY for what

@@ -68,9 +68,8 @@ NP_API int np_poller_create(const struct np_poller_options *options, struct np_p
 /**
  * np_poller_destroy() - end a poller
  *
- * Return: 0 (also for NULL); -EBUSY, and nothing done, while descriptors are open in it or a thread
- * is turning it. -EINVAL for the default poller, which stays. One thread, with no other call on the
- * poller under way.
+ * Return: 0 (also for NULL); -EBUSY, and nothing done, while descriptors are open in it. -EINVAL
+ * for the default poller, which stays. One thread, with no other call on the poller under way.
  */
 NP_API int np_poller_destroy(struct np_poller *poller);
 
@@ -102,8 +101,9 @@ NP_API int np_poller_break(struct np_poller *poller);
 /**
  * np_poller_descriptor() - a descriptor that is readable whenever a turn has reports to handle
  *
- * Put it in the host's loop, for reading only; it stays the poller's. Deadlines do not make it
- * readable: bound the host's sleep by np_poller_next_deadline(). Return: the descriptor, or
+ * Put it in the host's loop, for reading only; it stays the poller's. Of a poller that is not
+ * NP_POLLER_HOST_DRIVEN a break leaves it readable until a turn that blocks. Deadlines do not make
+ * it readable: bound the host's sleep by np_poller_next_deadline(). Return: the descriptor, or
  * -EOPNOTSUPP for a backend without one (poll(2)): there the host blocks in np_poller_turn().
  */
 NP_API int np_poller_descriptor(const struct np_poller *poller);
@@ -196,9 +196,9 @@ NP_API int np_poll_wait_canceled(struct np_poll_desc *desc, int mode);
  * np_poll_begin() - the first half of a wait, for tasks that are not stopped but called back
  * @task: made ready, through its parker, when there is a report or the wait has failed
  *
- * Return: 0: @task will be made ready exactly once, then call np_poll_end(). 1: there is a report
- * already, it was taken, nothing will come. Or the errors of np_poll_wait(). By the direction's
- * owner.
+ * Return: 0: @task will be made ready exactly once, perhaps has been, then call np_poll_end(). 1:
+ * there is a report already, it was taken, nothing will come. Or the errors of np_poll_wait(). By
+ * the direction's owner.
  */
 NP_API int np_poll_begin(struct np_poll_desc *desc, int mode, struct np_task *task);
 
@@ -215,7 +215,8 @@ NP_API int np_poll_end(struct np_poll_desc *desc, int mode);
  * @deadline_ns: absolute, of np_time(); 0: none; below 0 or not after now: expired at once
  * @mode: NP_READ, NP_WRITE or NP_READ_WRITE
  *
- * Holds for all later waits and resets and for the one under way. An expired deadline fails them
+ * Holds for all later waits and resets and for the one under way; one that is past already, at the
+ * latest when a wait would park. An expired deadline fails them
  * until it is moved or cleared. Moving one to later costs a store and no lock; give a time that
  * you have already (np_deadline() reads the clock). After unblock nothing happens. Two tasks that
  * set both directions at once leave each direction with the value of one of them.
@@ -228,7 +229,7 @@ NP_API int np_poll_set_deadline(struct np_poll_desc *desc, int64_t deadline_ns, 
  * np_poll_unblock() - fail the waits under way and all later ones. Go: poll_runtime_pollUnblock
  *
  * Once for each open; a second is misuse (hook, NP_EMISUSE). When it has returned nobody is parked
- * on @desc and nobody will be. Return: 0. Any thread.
+ * on @desc and nobody will be, but for np_poll_wait_canceled(). Return: 0. Any thread.
  */
 NP_API int np_poll_unblock(struct np_poll_desc *desc);
 

@@ -275,3 +275,30 @@ Test(hosted, a_deadline_set_elsewhere_reaches_the_host)
 	np_poll_close(desc);
 	close_both(fds);
 }
+
+/* More reports than a turn takes, and the break behind them: it must not be forgotten. */
+Test(hosted, a_break_behind_a_full_batch_is_still_taken)
+{
+	enum { BUSY = 300 };
+	int host_fd = np_poller_descriptor(hosted);
+	struct np_poll_desc *descs[BUSY];
+	int fds[BUSY][2];
+
+	if (host_fd < 0)
+		return;
+	for (int i = 0; i < BUSY; i++) {
+		fixture_pipe(fds[i]);
+		cr_assert_eq(np_poll_open(hosted, fds[i][0], &descs[i]), 0);
+		cr_assert_eq(write(fds[i][1], "x", 1), 1);
+	}
+	np_poller_break(hosted);
+	for (int turns = 0; turns < 20; turns++)
+		np_poller_turn(hosted, 0);
+	cr_assert_not(is_readable(host_fd));
+	for (int i = 0; i < BUSY; i++) {
+		cr_assert_eq(np_poll_wait(descs[i], NP_READ), 0);
+		np_poll_unblock(descs[i]);
+		np_poll_close(descs[i]);
+		close_both(fds[i]);
+	}
+}

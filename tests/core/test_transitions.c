@@ -311,6 +311,20 @@ Test(level, a_wait_that_must_fail_does_not_arm)
 	cr_assert_eq(fake.arms, 0);
 }
 
+static void report_error_alone(void)
+{
+	fake_inject(FD, RUNTIME_POLL_READ | RUNTIME_POLL_WRITE | RUNTIME_POLL_ERROR);
+	np_poller_turn(poller, 0);
+}
+
+/* Nothing is reported that was not asked for, so nothing would ever end the error. */
+Test(level, an_error_is_told_once)
+{
+	report_error_alone();
+	cr_assert_eq(np_poll_reset(desc, NP_READ), NP_ENOTPOLLABLE);
+	cr_assert_eq(np_poll_reset(desc, NP_READ), 0);
+}
+
 Test(level, tags_of_thirty_two_bits_do)
 {
 	scripted.parked[0] = report_read;
@@ -575,8 +589,10 @@ Test(transitions, a_task_that_cannot_park_is_told_so)
 	static const struct np_parker callbacks = { .name = "callbacks" };
 	struct np_task task = { .parker = &callbacks };
 
+	report_read();
 	np_task_enter(&task);
 	cr_assert_eq(np_poll_wait(desc, NP_READ), -EDEADLK);
+	cr_assert_eq(np_poll_begin(desc, NP_READ, &task), 1, "the report was not taken");
 	np_task_enter(&scripted.task);
 	scripted.parked[0] = report_read;
 	cr_assert_eq(np_poll_wait(desc, NP_READ), 0, "and nothing is left behind");

@@ -269,6 +269,20 @@ Test(error_text, of_another_error_than_the_last_is_short)
 	np_close(fds[1]);
 }
 
+Test(error_text, of_arguments_that_make_no_sense)
+{
+	struct np_fd *fds[2];
+
+	fixture_fd_pair(fds);
+	cr_assert_eq(np_read(fds[0], NULL, 5), -EINVAL);
+	expect_text(-EINVAL,
+		    "invalid argument: np_read: no handle, no buffer, or a size above SSIZE_MAX");
+	cr_assert_eq(np_listen("tcp", NULL, &fds[0]), -EINVAL);
+	expect_text(-EINVAL, "invalid argument: dial, listen: no network or no address");
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
 /* ---- the buffer --------------------------------------------------------------------------- */
 
 Test(error_text, is_cut_to_the_buffer_and_its_whole_length_returned)

@@ -506,3 +506,22 @@ Test(fd_close, a_number_that_was_given_back_is_not_used_again)
 		np_close(fds[1]);
 	}
 }
+
+/* One reads and has the lock, others are asleep for it: they hold the memory, not the descriptor.
+ */
+Test(fd_close, the_last_reference_closes_under_a_queue_of_readers)
+{
+	struct call readers[3] = { { .fd = NULL }, { .fd = NULL }, { .fd = NULL } };
+	struct np_fd *fds[2];
+
+	fixture_fd_pair(fds);
+	for (int i = 0; i < 3; i++) {
+		readers[i].fd = fds[0];
+		call_start(&readers[i], call_read);
+	}
+	FIXTURE_UNTIL(fixture_parked() == 1 && call_queued(fds[0], NP_READ) == 2);
+	np_unref(fds[0]);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(call_finish(&readers[i]), NP_ECLOSED);
+	np_close(fds[1]);
+}

@@ -549,3 +549,25 @@ Test(tcp, several_dials_wait_at_once)
 	}
 	end_crowd(&crowd);
 }
+
+/* What is dialed is no address of anybody's; the connection has one. */
+Test(tcp, a_dial_to_any_address_knows_whom_it_reached)
+{
+	struct np_fd *listener, *conn;
+	struct np_addr addr;
+	char text[NP_ADDR_TEXT_MAX];
+
+	cr_assert_eq(np_listen("tcp4", "127.0.0.1:0", &listener), 0);
+	cr_assert_eq(np_local_addr(listener, &addr), 0);
+	snprintf(text, sizeof(text), "0.0.0.0:%u", addr.port);
+	cr_assert_eq(np_dial("tcp", text, 0, &conn), 0);
+	np_close(conn);
+	/* Where there is no IPv6, or nobody listens in it, "::" means this host all the same. */
+	snprintf(text, sizeof(text), "[::]:%u", addr.port);
+	cr_assert_eq(np_dial("tcp", text, 0, &conn), 0);
+	cr_assert_eq(np_remote_addr(conn, &addr), 0);
+	np_addr_format(&addr, text, sizeof(text));
+	cr_assert_eq(strncmp(text, "127.0.0.1:", 10), 0, "%s", text);
+	np_close(conn);
+	np_close(listener);
+}
