@@ -36,7 +36,9 @@ struct contest {
 	struct timeout timeouts[CALLS];
 	int timeout_count;
 	bool ends_with_data;
-	atomic_bool is_settled; /* the deadline will not be moved any more */
+	int sends_at; /* the move at which the byte is sent already, or -1: when all is settled */
+	atomic_bool is_settled;  /* the deadline will not be moved any more */
+	_Atomic int64_t settled; /* in rounds without movers: the deadline that stays */
 	bool is_over;
 };
 
@@ -72,9 +74,18 @@ static void set_deadline(struct contest *contest, int64_t deadline, uint64_t *ra
 	STRESS_CHECK(!error, "a deadline could not be set: %s", np_strerror(error));
 }
 
+static void send_byte(struct contest *contest)
+{
+	ssize_t n = np_write(contest->fds[1], "x", 1);
+
+	STRESS_CHECK(n == 1, "np_write returned %zd", n);
+}
+
 static void write_diary(struct contest *contest, struct move *diary, uint64_t *random)
 {
 	for (int i = 0; i < MOVES; i++) {
+		if (i == contest->sends_at && diary == contest->diaries[0])
+			send_byte(contest);
 		diary[i] = (struct move){ .deadline = choose_deadline(random), .set = np_time() };
 		set_deadline(contest, diary[i].deadline, random);
 		if (i > 0)
@@ -158,7 +169,6 @@ static void check_timeout(struct contest *contest, const struct timeout *timeout
 static void end_round(struct contest *contest, uint64_t *random)
 {
 	struct move *move = contest->diaries[MOVERS];
-	ssize_t n;
 
 	for (int i = 1; i < MOVES; i++)
 		move[i] = (struct move){ .deadline = 0 };
@@ -167,10 +177,8 @@ static void end_round(struct contest *contest, uint64_t *random)
 		move->deadline = np_deadline(stress_below(random, 60) * MICROSECOND);
 	set_deadline(contest, move->deadline, random);
 	atomic_store(&contest->is_settled, true);
-	if (!contest->ends_with_data)
-		return;
-	n = np_write(contest->fds[1], "x", 1);
-	STRESS_CHECK(n == 1, "np_write returned %zd", n);
+	if (contest->ends_with_data && contest->sends_at < 0)
+		send_byte(contest);
 }
 
 static void move_under_reader(void (*make)(struct np_fd *fds[2]), const char *name)
@@ -192,7 +200,11 @@ static void move_under_reader(void (*make)(struct np_fd *fds[2]), const char *na
 	}
 	threads[MOVERS] = stress_start(run_reader, &contest);
 	for (int round = 0; round < stress_rounds; round++) {
-		contest.ends_with_data = stress_below(&random, 2);
+		contest.ends_with_data = stress_below(&random, 3);
+		contest.sends_at =
+			contest.ends_with_data ? (int)stress_below(&random, MOVES + 4) : -1;
+		if (contest.sends_at >= MOVES)
+			contest.sends_at = -1;
 		atomic_store(&contest.is_settled, false);
 		np_set_deadline(contest.fds[0], 0);
 		stress_gate_pass(&contest.begin);
@@ -208,6 +220,61 @@ static void move_under_reader(void (*make)(struct np_fd *fds[2]), const char *na
 		stress_join(threads[i]);
 	stress_gate_fini(&contest.begin);
 	stress_gate_fini(&contest.moved);
+	stress_gate_fini(&contest.end);
+	np_close(contest.fds[0]);
+	np_close(contest.fds[1]);
+}
+
+/* ---- a deadline set while the timer of an older one is being looked at --------------------- */
+
+static void *read_timeouts(void *arg)
+{
+	struct contest *contest = arg;
+
+	for (int round = 0; round < stress_rounds; round++) {
+		char byte;
+		ssize_t n;
+
+		stress_gate_pass(&contest->begin);
+		n = np_read(contest->fds[0], &byte, 1);
+		STRESS_CHECK(n == NP_EDEADLINE, "np_read returned %zd", n);
+		STRESS_CHECK(np_time() >= atomic_load(&contest->settled),
+			     "np_read timed out early");
+		stress_gate_pass(&contest->end);
+	}
+	return NULL;
+}
+
+/*
+ * Clearing a deadline leaves its timer, and a later deadline relies on that one as long as it is
+ * there. So the moment to set one is when the timer is due.
+ */
+static void set_when_timer_is_due(void)
+{
+	static struct contest contest;
+	uint64_t random = stress_seed(104);
+	pthread_t reader;
+
+	stress_phase("deadlines set when an older timer is due");
+	stress_fd_pair(contest.fds);
+	stress_gate_init(&contest.begin, 2);
+	stress_gate_init(&contest.end, 2);
+	reader = stress_start(read_timeouts, &contest);
+	for (int round = 0; round < stress_rounds; round++) {
+		int64_t old = np_deadline(30 * MICROSECOND);
+		int64_t moment = old + stress_below(&random, 60) * MICROSECOND;
+
+		atomic_store(&contest.settled, old + 150 * MICROSECOND);
+		np_set_read_deadline(contest.fds[0], old);
+		np_set_read_deadline(contest.fds[0], 0);
+		stress_gate_pass(&contest.begin);
+		while (np_time() < moment)
+			;
+		np_set_read_deadline(contest.fds[0], atomic_load(&contest.settled));
+		stress_gate_pass(&contest.end);
+	}
+	stress_join(reader);
+	stress_gate_fini(&contest.begin);
 	stress_gate_fini(&contest.end);
 	np_close(contest.fds[0]);
 	np_close(contest.fds[1]);
@@ -330,9 +397,10 @@ static void stream_across_deadlines(void (*make)(struct np_fd *fds[2]), const ch
 
 int main(int argc, char **argv)
 {
-	stress_begin(argc, argv, 400);
+	stress_begin(argc, argv, 800);
 	move_under_reader(stress_fd_pair, "deadlines moved under a reader of a socket");
 	move_under_reader(stress_tcp_pair, "deadlines moved under a reader of TCP");
+	set_when_timer_is_due();
 	meet_data();
 	stream_across_deadlines(stress_fd_pipe, "a pipe across deadlines");
 	stream_across_deadlines(stress_tcp_pair, "TCP across deadlines");
