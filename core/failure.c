@@ -75,12 +75,6 @@ int np__fail_input(int error, const char *reason, const char *input)
 	return error;
 }
 
-int np__invalid(const char *what)
-{
-	np__fail(-EINVAL, NULL, NULL)->reason = what;
-	return -EINVAL;
-}
-
 /* A text being written into a buffer that may be too small; length counts all of it. */
 struct text {
 	char *buf;

@@ -10,6 +10,8 @@
 
 #include <netpark/addr.h>
 
+#include <errno.h>
+
 /* Go's OpError: "op network source->address: call: error", each part left out if it is not set. */
 struct np_failure {
 	int error;
@@ -19,8 +21,7 @@ struct np_failure {
 	const char *reason; /* replaces the text of NP_EADDRESS and NP_ENETWORK, constant */
 	struct np_addr source;
 	struct np_addr address;
-	char input[NP_ADDR_TEXT_MAX]; /* what the caller wrote, for errors about it; cut if too long
-				       */
+	char input[NP_ADDR_TEXT_MAX]; /* for errors about it: what the caller wrote, cut to fit */
 };
 
 /*
@@ -33,6 +34,10 @@ struct np_failure *np__fail(int error, const char *op, const char *network);
 int np__fail_input(int error, const char *reason, const char *input);
 
 /* An argument that makes no sense: @what names the call and the rule. Returns -EINVAL. */
-int np__invalid(const char *what);
+static inline int np__invalid(const char *what)
+{
+	np__fail(-EINVAL, NULL, NULL)->reason = what;
+	return -EINVAL;
+}
 
 #endif /* NETPARK_CORE_FAILURE_H */
