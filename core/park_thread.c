@@ -81,8 +81,7 @@ static void thread_ready(struct np_task *list)
 	}
 }
 
-/* Has it been made ready? If not, and it is going to lead @poller, whoever does so must break it.
- */
+/* Has it been made ready? If not it will lead @poller, and whoever makes it ready breaks that. */
 static bool is_ready(struct thread_task *thread, struct np_poller *poller)
 {
 	bool ready;

@@ -283,8 +283,7 @@ int np_poller_turn(struct np_poller *poller, int64_t delta_ns)
 	return result;
 }
 
-/* First the wake-up, then the note of it: see wait_for_host(), which asks the other way round.
- */
+/* First the wake-up, then the note of it: wait_for_host() asks the other way round. */
 int np_poller_break(struct np_poller *poller)
 {
 	int error;

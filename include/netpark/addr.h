@@ -8,7 +8,7 @@
  *	:80            any address of this host; dialed, this host itself
  *
  * The host is an IP literal and the port a decimal number. An address of "unix" is a path, or a
- *name beginning with '@' for Linux's abstract names. Any thread may call any function here.
+ * name beginning with '@' for Linux's abstract names. Any thread may call any function here.
  */
 #ifndef NETPARK_ADDR_H
 #define NETPARK_ADDR_H

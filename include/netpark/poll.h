@@ -216,10 +216,10 @@ NP_API int np_poll_end(struct np_poll_desc *desc, int mode);
  * @mode: NP_READ, NP_WRITE or NP_READ_WRITE
  *
  * Holds for all later waits and resets and for the one under way; one that is past already, at the
- * latest when a wait would park. An expired deadline fails them
- * until it is moved or cleared. Moving one to later costs a store and no lock; give a time that
- * you have already (np_deadline() reads the clock). After unblock nothing happens. Two tasks that
- * set both directions at once leave each direction with the value of one of them.
+ * latest when a wait would park. An expired deadline fails them until it is moved or cleared.
+ * Moving one to later costs a store and no lock; give a time that you have already (np_deadline()
+ * reads the clock). After unblock nothing happens. Two tasks that set both directions at once leave
+ * each direction with the value of one of them.
  *
  * Return: 0; -EINVAL for another @mode. Any thread.
  */
