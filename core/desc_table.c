@@ -62,11 +62,13 @@ static int grow(struct desc_table *table, struct timers *timers)
 
 	if (slab >= SLABS)
 		return -ENOMEM;
-	if (np__timers_reserve(timers, table->size + count) < 0)
+	if (np__timers_admit(timers, count) < 0)
 		return -ENOMEM;
 	descs = calloc(count, sizeof(*descs));
-	if (!descs)
+	if (!descs) {
+		np__timers_dismiss(timers, count);
 		return -ENOMEM;
+	}
 	atomic_store_explicit(&table->slabs[slab], descs, memory_order_release);
 	table->size += count;
 	return 0;

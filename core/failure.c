@@ -37,6 +37,8 @@ const char *np_strerror(int error)
 		return "kernel wrote nothing and gave no reason";
 	case NP_EMISUSE:
 		return "misuse of the library";
+	case NP_ECANCELED:
+		return "task cancelled";
 	default:
 		return error < 0 && error > -10000 ? strerror(-error) : "not an error code";
 	}

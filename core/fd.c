@@ -269,22 +269,28 @@ void np__fd_decref(struct np_fd *fd)
 		destroy(fd);
 }
 
+/* The result of trying for a lock, as an error. */
+static int lock_error(struct np_fd *fd, enum fd_mutex_result result, const char *op)
+{
+	if (result == FD_MUTEX_LOCKED)
+		return 0;
+	return np__fd_fail_outside(fd, result == FD_MUTEX_CANCELED ? NP_ECANCELED : NP_ECLOSED, op,
+				   NULL);
+}
+
 int np__fd_lock(struct np_fd *fd, int side, const char *op)
 {
 	enum fd_mutex_result result = np__fd_mutex_try_lock(&fd->mutex, side);
-	bool locked = result == FD_MUTEX_LOCKED;
+	int error;
 
-	if (result == FD_MUTEX_BUSY) {
-		if (!np_task_self()->parker->park)
-			return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
-		atomic_fetch_add(&fd->refs, 1); /* asleep, it has no other hold on the memory */
-		locked = np__fd_mutex_lock(&fd->mutex, side);
-		if (!locked)
-			np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
-		np__fd_drop(fd);
-		return locked ? 0 : NP_ECLOSED;
-	}
-	return locked ? 0 : np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
+	if (result != FD_MUTEX_BUSY)
+		return lock_error(fd, result, op);
+	if (!np_task_self()->parker->park)
+		return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
+	atomic_fetch_add(&fd->refs, 1); /* asleep, it has no other hold on the memory */
+	error = lock_error(fd, np__fd_mutex_lock(&fd->mutex, side), op);
+	np__fd_drop(fd);
+	return error;
 }
 
 void np__fd_unlock(struct np_fd *fd, int side)

@@ -68,7 +68,7 @@ int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
 /* The same without a reference: the number may be another file's by now, and is not asked. */
 int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call);
 
-/* The lock of one side, for one call. 0, or NP_ECLOSED; recorded for @op. */
+/* The lock of one side, for one call. 0, NP_ECLOSED or NP_ECANCELED; recorded for @op. */
 int np__fd_lock(struct np_fd *fd, int side, const char *op);
 void np__fd_unlock(struct np_fd *fd, int side);
 

@@ -46,6 +46,8 @@ static int prepare(struct np_fd *fd, int mode)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 
+	if (np__task_is_canceled(np_task_self()))
+		return NP_ECANCELED;
 	if (mode == NP_READ)
 		fd->is_drained = false;
 	return desc ? np_poll_reset(desc, mode) : 0;
@@ -72,12 +74,23 @@ __attribute__((always_inline)) static inline ssize_t perform(struct np_fd *fd, i
 	}
 }
 
+/*
+ * Unlock, and let others run if this task has had its share. Before that the failure was recorded,
+ * with the descriptor still surely ours; a success has no record that others could overwrite.
+ */
+static void leave(struct np_fd *fd, int side, ssize_t n)
+{
+	np__fd_unlock(fd, side);
+	if (n >= 0)
+		np__task_spend(np_task_self());
+}
+
 static int side_of(int mode)
 {
 	return mode == NP_READ ? SIDE_READ : SIDE_WRITE;
 }
 
-/* Lock, prepare, perform, unlock; failures are recorded while the descriptor is surely ours. */
+/* The shape of a call. */
 __attribute__((always_inline)) static inline ssize_t
 run(struct np_fd *fd, int mode, const char *op, const char *call, attempt_fn *attempt, void *arg)
 {
@@ -90,7 +103,7 @@ run(struct np_fd *fd, int mode, const char *op, const char *call, attempt_fn *at
 		n = perform(fd, mode, attempt, arg);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, op, call);
-	np__fd_unlock(fd, side_of(mode));
+	leave(fd, side_of(mode), n);
 	return n;
 }
 
@@ -155,7 +168,7 @@ ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 		n = read_locked(fd, &buffer);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
-	np__fd_unlock(fd, SIDE_READ);
+	leave(fd, SIDE_READ, n);
 	return n;
 }
 
@@ -313,7 +326,7 @@ ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t 
 	error = write_locked(fd, buf, size, &written);
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
-	np__fd_unlock(fd, SIDE_WRITE);
+	leave(fd, SIDE_WRITE, error);
 	if (ret_written)
 		*ret_written = written;
 	return error ? error : (ssize_t)written;
@@ -390,7 +403,7 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 	error = writev_locked(fd, iov, count);
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
-	np__fd_unlock(fd, SIDE_WRITE);
+	leave(fd, SIDE_WRITE, error);
 	return error ? error : total;
 }
 

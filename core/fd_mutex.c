@@ -31,27 +31,59 @@ static uint64_t sleepers(int side)
 
 /* ---- semaphores --------------------------------------------------------------------------- */
 
+struct sleep {
+	struct fd_mutex *mutex;
+	struct semaphore *semaphore;
+	bool retracted;
+};
+
 /* Once the sleeper can be resumed: now the releasers may look. */
-static bool unlock_and_sleep(struct np_task *task, void *lock)
+static bool unlock_and_sleep(struct np_task *task, void *arg)
 {
+	const struct sleep *sleep = arg;
+
 	(void)task;
-	pthread_mutex_unlock(lock);
+	pthread_mutex_unlock(&sleep->mutex->lock);
 	return true;
 }
 
-static void semaphore_acquire(struct fd_mutex *mutex, struct semaphore *semaphore)
+/* Leave the queue; false if a releaser took the task out before. */
+static bool wake_up(struct np_task *task, void *arg)
+{
+	struct sleep *sleep = arg;
+
+	pthread_mutex_lock(&sleep->mutex->lock);
+	sleep->retracted = np__task_list_remove(&sleep->semaphore->asleep, task);
+	pthread_mutex_unlock(&sleep->mutex->lock);
+	return sleep->retracted;
+}
+
+static const struct np_wait lock_wait = {
+	.what = "descriptor lock",
+	.commit = unlock_and_sleep,
+	.retract = wake_up,
+};
+
+/* Who has closed waits for all the others to leave, even if it is cancelled itself. */
+static const struct np_wait close_wait = { .what = "close", .commit = unlock_and_sleep };
+
+/* False if the sleep was cut short: the release is still to come, or will never. */
+static bool semaphore_acquire(struct fd_mutex *mutex, struct semaphore *semaphore,
+			      const struct np_wait *wait)
 {
 	struct np_task *self = np_task_self();
+	struct sleep sleep = { mutex, semaphore, .retracted = false };
 
 	pthread_mutex_lock(&mutex->lock);
 	if (semaphore->releases > 0 || !self->parker->park) {
 		if (semaphore->releases > 0)
 			semaphore->releases--;
 		pthread_mutex_unlock(&mutex->lock);
-		return;
+		return true;
 	}
 	task_list_append(&semaphore->asleep, self);
-	self->parker->park(self, unlock_and_sleep, &mutex->lock, NULL);
+	self->parker->park(self, wait, &sleep, NULL);
+	return !sleep.retracted;
 }
 
 static void semaphore_release(struct fd_mutex *mutex, struct semaphore *semaphore)
@@ -59,15 +91,9 @@ static void semaphore_release(struct fd_mutex *mutex, struct semaphore *semaphor
 	struct np_task *task;
 
 	pthread_mutex_lock(&mutex->lock);
-	task = semaphore->asleep.head;
-	if (!task) {
+	task = task_list_take(&semaphore->asleep);
+	if (!task)
 		semaphore->releases++;
-	} else {
-		semaphore->asleep.head = task->next;
-		if (!task->next)
-			semaphore->asleep.tail = NULL;
-		task->next = NULL;
-	}
 	pthread_mutex_unlock(&mutex->lock);
 	np_ready(task);
 }
@@ -172,15 +198,34 @@ static bool fall_asleep(struct fd_mutex *mutex, int side)
 	return true;
 }
 
-bool np__fd_mutex_lock(struct fd_mutex *mutex, int side)
+/*
+ * No longer asleep, and not because somebody unlocked. Where the count has gone to 0 already an
+ * unlocker's release is on its way to nobody: the next sleeper takes it and looks again.
+ */
+static void leave_queue(struct fd_mutex *mutex, int side)
 {
+	uint64_t old = atomic_load(&mutex->word);
+
+	do {
+		if (!(old & sleepers(side)))
+			return;
+	} while (!atomic_compare_exchange_weak(&mutex->word, &old, old - one_sleeper(side)));
+}
+
+enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side)
+{
+	struct np_task *self = np_task_self();
+
 	for (;;) {
 		enum fd_mutex_result result = np__fd_mutex_try_lock(mutex, side);
 
 		if (result != FD_MUTEX_BUSY)
-			return result == FD_MUTEX_LOCKED;
-		if (fall_asleep(mutex, side))
-			semaphore_acquire(mutex, &mutex->lock_free[side]);
+			return result;
+		if (np__task_is_canceled(self))
+			return FD_MUTEX_CANCELED;
+		if (fall_asleep(mutex, side) &&
+		    !semaphore_acquire(mutex, &mutex->lock_free[side], &lock_wait))
+			leave_queue(mutex, side);
 	}
 }
 
@@ -211,5 +256,5 @@ void np__fd_mutex_release_closer(struct fd_mutex *mutex)
 
 void np__fd_mutex_wait_destroyed(struct fd_mutex *mutex)
 {
-	semaphore_acquire(mutex, &mutex->destroyed);
+	semaphore_acquire(mutex, &mutex->destroyed, &close_wait);
 }

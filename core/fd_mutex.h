@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/fd_mutex.h - who uses a descriptor: closed, a read lock, a write lock, references, in a
- *word.
+ * core/fd_mutex.h - who uses a descriptor: closed, two locks, references, in one word.
  *
  *	bit  0       closed, once and for all
  *	bit  1       the read lock is held
@@ -11,9 +10,9 @@
  *	bits 43-62   tasks asleep for the write lock
  *
  * incref or lock, use, then decref or unlock. Whoever brings the references to 0 after closed is
- *told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
- *kept for them by other means. An unlock hands on a wake-up, not the lock, so a newcomer may come
- *first. Go: internal/poll.fdMutex.
+ * told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
+ * kept for them by other means. An unlock hands on a wake-up, not the lock, so a newcomer may come
+ * first. Go: internal/poll.fdMutex.
  */
 #ifndef NETPARK_CORE_FD_MUTEX_H
 #define NETPARK_CORE_FD_MUTEX_H
@@ -38,7 +37,7 @@ struct fd_mutex {
 	struct semaphore destroyed;
 };
 
-enum fd_mutex_result { FD_MUTEX_LOCKED, FD_MUTEX_BUSY, FD_MUTEX_CLOSED };
+enum fd_mutex_result { FD_MUTEX_LOCKED, FD_MUTEX_BUSY, FD_MUTEX_CLOSED, FD_MUTEX_CANCELED };
 
 void np__fd_mutex_init(struct fd_mutex *mutex);
 void np__fd_mutex_fini(struct fd_mutex *mutex);
@@ -57,8 +56,8 @@ bool np__fd_mutex_decref(struct fd_mutex *mutex);
 /* Lock a side if that can be done without sleeping. */
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 
-/* Lock a side, asleep while somebody else has it. False if closed. */
-bool np__fd_mutex_lock(struct fd_mutex *mutex, int side);
+/* Lock a side, asleep while somebody else has it. Never FD_MUTEX_BUSY. */
+enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 
 /* True: closed and nobody is left, destroy. */
 bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side);

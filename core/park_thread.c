@@ -168,7 +168,7 @@ static void follow_or_lead(struct thread_task *thread, struct np_poller *poller)
 		lead(thread, poller);
 }
 
-static void thread_park(struct np_task *self, np_commit_fn *commit, void *arg,
+static void thread_park(struct np_task *self, const struct np_wait *wait, void *arg,
 			struct np_poller *poller)
 {
 	struct thread_task *thread = thread_of(self);
@@ -177,7 +177,7 @@ static void thread_park(struct np_task *self, np_commit_fn *commit, void *arg,
 	thread->ready_by_self = false;
 	thread->ready = false;
 	thread->must_lead = false;
-	if (!commit(self, arg))
+	if (!wait->commit(self, arg))
 		return;
 	if (poller && !(poller->flags & NP_POLLER_HOST_DRIVEN))
 		follow_or_lead(thread, poller);

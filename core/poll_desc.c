@@ -111,6 +111,23 @@ static bool commit(struct np_task *task, void *arg)
 	return atomic_compare_exchange_strong(slot, &expected, (uintptr_t)task);
 }
 
+/* As a deadline would, if the task is still there. The slot's memory outlives its descriptor. */
+static bool retract(struct np_task *task, void *arg)
+{
+	_Atomic uintptr_t *slot = arg;
+	uintptr_t expected = (uintptr_t)task;
+
+	return atomic_compare_exchange_strong(slot, &expected, SLOT_NIL);
+}
+
+static const struct np_wait waits[SIDES] = {
+	[SIDE_READ] = { .what = "read", .commit = commit, .retract = retract },
+	[SIDE_WRITE] = { .what = "write", .commit = commit, .retract = retract },
+};
+
+/* For those that even a deadline does not end. */
+static const struct np_wait stubborn_wait = { .what = "completion", .commit = commit };
+
 /* After the park: 1 if there was a report. */
 static int finish(struct np_poll_desc *desc, int side)
 {
@@ -135,22 +152,22 @@ static int prepare(struct np_poll_desc *desc, int mode)
 }
 
 /* Park in a slot that claim() made WAIT; 1 if there was a report. */
-static int park(struct np_poll_desc *desc, int side)
+static int park(struct np_poll_desc *desc, int side, struct np_task *self,
+		const struct np_wait *wait)
 {
-	struct np_task *self = np_task_self();
-
-	self->parker->park(self, commit, &desc->slot[side], desc->poller);
+	self->parker->park(self, wait, &desc->slot[side], desc->poller);
 	return finish(desc, side);
 }
 
 int np_poll_wait(struct np_poll_desc *desc, int mode)
 {
+	struct np_task *self = np_task_self();
 	int side = side_of(mode);
 	int result;
 
 	if (!desc || side < 0)
 		return -EINVAL;
-	if (!np_task_self()->parker->park)
+	if (!self->parker->park)
 		return -EDEADLK;
 	result = check(desc, side);
 	if (!result)
@@ -158,12 +175,17 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 	if (result)
 		return result;
 	for (;;) {
+		if (np__task_is_canceled(self))
+			return NP_ECANCELED;
 		result = claim(desc, side);
 		if (result == 0)
-			result = park(desc, side);
+			result = park(desc, side, self, &waits[side]);
 		if (result != 0)
 			return result > 0 ? 0 : result;
-		/* No report. If there is no error either, a deadline fired and was moved since. */
+		/*
+		 * No report. If there is no error either, the task was cancelled, or a deadline
+		 * fired and was moved since.
+		 */
 		result = check(desc, side);
 		if (result)
 			return result;
@@ -172,12 +194,13 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 
 int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 {
+	struct np_task *self = np_task_self();
 	int side = side_of(mode);
 	int result;
 
 	if (!desc || side < 0)
 		return -EINVAL;
-	if (!np_task_self()->parker->park)
+	if (!self->parker->park)
 		return -EDEADLK;
 	result = prepare(desc, mode);
 	if (result)
@@ -187,7 +210,7 @@ int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 
 		/* claim() without its check: deadline and close do not count. */
 		if (atomic_compare_exchange_strong(&desc->slot[side], &old, SLOT_WAIT))
-			result = park(desc, side);
+			result = park(desc, side, self, &stubborn_wait);
 		else if (old == SLOT_READY)
 			result = finish(desc, side);
 		else
@@ -296,7 +319,7 @@ int np_poll_set_deadline(struct np_poll_desc *desc, int64_t deadline_ns, int mod
 	np_ready(ready.head);
 	if (deadline_ns <= 0)
 		return 0;
-	timer = atomic_load(&desc->timer_when);
+	timer = atomic_load(&desc->timer.when);
 	if (timer == 0 || timer > deadline_ns)
 		np__poller_arm_timer(desc->poller, desc);
 	return 0;
@@ -433,7 +456,7 @@ int np_poll_unblock(struct np_poll_desc *desc)
 	slot_cancel(&desc->slot[SIDE_WRITE], &ready);
 	timers = &desc->poller->timers;
 	pthread_mutex_lock(&timers->lock);
-	np__timers_disarm(timers, desc);
+	np__timers_disarm(timers, &desc->timer);
 	pthread_mutex_unlock(&timers->lock);
 	np_ready(ready.head);
 	return 0;

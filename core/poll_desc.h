@@ -19,6 +19,7 @@
 #define NETPARK_CORE_POLL_DESC_H
 
 #include "core/task.h"
+#include "core/timers.h"
 
 #include <netpark/poll.h>
 
@@ -54,9 +55,7 @@ struct np_poll_desc {
 	_Atomic uintptr_t slot[SIDES];
 	_Atomic int64_t deadline[SIDES]; /* of np_time(), or NONE or EXPIRED */
 
-	/* written under the timers' lock */
-	_Atomic int64_t timer_when; /* time of the entry in the timers, 0 if there is none */
-	size_t timer_index;         /* its place there */
+	struct timer timer; /* TIMER_OF_DESC, which is 0 */
 
 	/* under the table's lock */
 	struct np_poll_desc *next_free;

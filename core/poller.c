@@ -102,14 +102,23 @@ static int64_t until_next_timer(struct np_poller *poller, int64_t delta_ns)
 	return delta_ns < 0 || next - now < delta_ns ? next - now : delta_ns;
 }
 
+/* The time of @timer has come. Returns when its owner wants to be asked again, or 0. */
+static int64_t expire(struct timer *timer, int64_t now, struct task_list *ready)
+{
+	if (timer->owner == TIMER_OF_DESC)
+		return np__poll_expire(container_of(timer, struct np_poll_desc, timer), now, ready);
+	np__ticket_take(container_of(timer, struct ticket, timer), NP_EDEADLINE, ready);
+	return 0;
+}
+
 /*
- * Visit the descriptors whose time has come. The entry goes before the deadlines are looked at: see
+ * Visit those whose time has come. The entry goes before the deadlines are looked at: see
  * np_poll_set_deadline().
  */
 static void run_timers(struct np_poller *poller, struct task_list *ready)
 {
 	struct timers *timers = &poller->timers;
-	struct np_poll_desc *desc;
+	struct timer *timer;
 	int64_t next = atomic_load(&timers->next);
 	int64_t now;
 
@@ -119,13 +128,20 @@ static void run_timers(struct np_poller *poller, struct task_list *ready)
 	if (next > now)
 		return;
 	pthread_mutex_lock(&timers->lock);
-	while ((desc = np__timers_due(timers, now))) {
-		np__timers_disarm(timers, desc);
-		next = np__poll_expire(desc, now, ready);
+	while ((timer = np__timers_due(timers, now))) {
+		np__timers_disarm(timers, timer);
+		next = expire(timer, now, ready);
 		if (next)
-			np__timers_arm(timers, desc, next);
+			np__timers_arm(timers, timer, next);
 	}
 	pthread_mutex_unlock(&timers->lock);
+}
+
+/* There is a new earliest timer: a turn that would sleep past it is ended. */
+static void tell_turn(struct np_poller *poller)
+{
+	if (poller->flags & NP_POLLER_HOST_DRIVEN || atomic_load(&poller->in_turn))
+		np_poller_break(poller);
 }
 
 void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc)
@@ -139,12 +155,23 @@ void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc)
 		int64_t next = np__poll_expire(desc, np_time(), &ready);
 
 		if (next)
-			is_first = np__timers_arm(timers, desc, next);
+			is_first = np__timers_arm(timers, &desc->timer, next);
 	}
 	pthread_mutex_unlock(&timers->lock);
 	np_ready(ready.head);
-	if (is_first && (poller->flags & NP_POLLER_HOST_DRIVEN || atomic_load(&poller->in_turn)))
-		np_poller_break(poller);
+	if (is_first)
+		tell_turn(poller);
+}
+
+void np__poller_arm_ticket(struct np_poller *poller, struct ticket *ticket, int64_t when)
+{
+	int is_first;
+
+	pthread_mutex_lock(&poller->timers.lock);
+	is_first = np__timers_arm(&poller->timers, &ticket->timer, when);
+	pthread_mutex_unlock(&poller->timers.lock);
+	if (is_first)
+		tell_turn(poller);
 }
 
 static int report(struct np_poller *poller, const struct runtime_poll_event *events, int count,

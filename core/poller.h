@@ -9,6 +9,7 @@
 #define NETPARK_CORE_POLLER_H
 
 #include "core/desc_table.h"
+#include "core/ticket.h"
 #include "core/timers.h"
 
 #include <netpark/poll.h>
@@ -36,6 +37,9 @@ struct np_poller {
 
 /* Arm the timer of @desc for the earlier of its deadlines, and tell a turn that would oversleep. */
 void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc);
+
+/* Arm the timer of @ticket for @when, which takes it with NP_EDEADLINE. */
+void np__poller_arm_ticket(struct np_poller *poller, struct ticket *ticket, int64_t when);
 
 /* One turn, by who has the lead. Returns the number of tasks made ready, or -errno. */
 int np__poller_turn(struct np_poller *poller, int64_t delta_ns);

@@ -28,6 +28,25 @@ struct np_poller *np_task_use_poller(struct np_poller *poller)
 	return before;
 }
 
+bool np__task_list_remove(struct task_list *list, struct np_task *task)
+{
+	struct np_task **link = &list->head;
+	struct np_task *before = NULL;
+
+	while (*link && *link != task) {
+		before = *link;
+		link = &before->next;
+	}
+	if (!*link)
+		return false;
+	*link = task->next;
+	if (list->tail == task)
+		list->tail = before;
+	list->count--;
+	task->next = NULL;
+	return true;
+}
+
 /* Each run of tasks with the same parker goes to it as one list. */
 void np_ready(struct np_task *list)
 {

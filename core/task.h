@@ -5,6 +5,10 @@
 
 #include <netpark/park.h>
 
+#include <stddef.h>
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
 struct task_list {
 	struct np_task *head;
 	struct np_task *tail;
@@ -20,6 +24,37 @@ static inline void task_list_append(struct task_list *list, struct np_task *task
 		list->head = task;
 	list->tail = task;
 	list->count++;
+}
+
+/* The first of the list, or NULL. */
+static inline struct np_task *task_list_take(struct task_list *list)
+{
+	struct np_task *task = list->head;
+
+	if (!task)
+		return NULL;
+	list->head = task->next;
+	if (!list->head)
+		list->tail = NULL;
+	list->count--;
+	task->next = NULL;
+	return task;
+}
+
+/* Take @task out, wherever it is. False if it is not in the list. */
+bool np__task_list_remove(struct task_list *list, struct np_task *task);
+
+/* Is it to end? Its waits fail then. Sequentially consistent, as everything that wakes is. */
+static inline bool np__task_is_canceled(struct np_task *task)
+{
+	return __atomic_load_n(&task->canceled, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* A call of @task has been done without parking; others may be waiting for their turn. */
+static inline void np__task_spend(struct np_task *task)
+{
+	if (--task->budget == 0 && task->parker->yield)
+		task->parker->yield(task);
 }
 
 /* The calling thread's own task, whatever runs on it. */

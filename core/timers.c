@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/timers.c - the heap. Four children a node: half as deep as two, and they share a cache line.
- */
+/* core/timers.c - the heap. Four children a node: half as deep as two, in one cache line. */
 #include "core/timers.h"
-
-#include "core/poll_desc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,29 +19,43 @@ void np__timers_fini(struct timers *timers)
 	free(timers->heap);
 }
 
-int np__timers_reserve(struct timers *timers, size_t capacity)
+/* Doubling, for those who are admitted one by one. */
+static int grow(struct timers *timers, size_t needed)
 {
-	struct timer_entry *grown;
+	size_t capacity = 2 * timers->capacity > needed ? 2 * timers->capacity : needed;
+	struct timer_entry *grown = realloc(timers->heap, capacity * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	timers->heap = grown;
+	timers->capacity = capacity;
+	return 0;
+}
+
+int np__timers_admit(struct timers *timers, size_t count)
+{
 	int error = 0;
 
 	pthread_mutex_lock(&timers->lock);
-	if (capacity > timers->capacity) {
-		grown = realloc(timers->heap, capacity * sizeof(*grown));
-		if (grown) {
-			timers->heap = grown;
-			timers->capacity = capacity;
-		} else {
-			error = -ENOMEM;
-		}
-	}
+	if (timers->promised + count > timers->capacity)
+		error = grow(timers, timers->promised + count);
+	if (!error)
+		timers->promised += count;
 	pthread_mutex_unlock(&timers->lock);
 	return error;
+}
+
+void np__timers_dismiss(struct timers *timers, size_t count)
+{
+	pthread_mutex_lock(&timers->lock);
+	timers->promised -= count;
+	pthread_mutex_unlock(&timers->lock);
 }
 
 static void place(struct timers *timers, size_t index, struct timer_entry entry)
 {
 	timers->heap[index] = entry;
-	entry.desc->timer_index = index;
+	entry.timer->index = (uint32_t)index;
 }
 
 static void sift_up(struct timers *timers, size_t index, struct timer_entry entry)
@@ -92,27 +103,27 @@ static void publish_next(struct timers *timers)
 	atomic_store(&timers->next, timers->count ? timers->heap[0].when : 0);
 }
 
-int np__timers_arm(struct timers *timers, struct np_poll_desc *desc, int64_t when)
+int np__timers_arm(struct timers *timers, struct timer *timer, int64_t when)
 {
-	int64_t before = atomic_load(&desc->timer_when);
+	int64_t before = atomic_load(&timer->when);
 
 	if (before && before <= when)
 		return 0;
-	atomic_store(&desc->timer_when, when);
-	sift_up(timers, before ? desc->timer_index : timers->count++,
-		(struct timer_entry){ when, desc });
+	atomic_store(&timer->when, when);
+	sift_up(timers, before ? timer->index : timers->count++,
+		(struct timer_entry){ when, timer });
 	publish_next(timers);
-	return desc->timer_index == 0;
+	return timer->index == 0;
 }
 
-void np__timers_disarm(struct timers *timers, struct np_poll_desc *desc)
+void np__timers_disarm(struct timers *timers, struct timer *timer)
 {
-	size_t hole = desc->timer_index;
+	size_t hole = timer->index;
 	struct timer_entry last;
 
-	if (!atomic_load(&desc->timer_when))
+	if (!atomic_load(&timer->when))
 		return;
-	atomic_store(&desc->timer_when, 0);
+	atomic_store(&timer->when, 0);
 	last = timers->heap[--timers->count];
 	if (hole < timers->count) {
 		if (last.when < timers->heap[hole].when)
@@ -123,7 +134,7 @@ void np__timers_disarm(struct timers *timers, struct np_poll_desc *desc)
 	publish_next(timers);
 }
 
-struct np_poll_desc *np__timers_due(const struct timers *timers, int64_t now)
+struct timer *np__timers_due(const struct timers *timers, int64_t now)
 {
-	return timers->count && timers->heap[0].when <= now ? timers->heap[0].desc : NULL;
+	return timers->count && timers->heap[0].when <= now ? timers->heap[0].timer : NULL;
 }

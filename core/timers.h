@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/timers.h - which poll descriptor's deadline comes next: a heap, one for each poller.
+ * core/timers.h - whose deadline comes next: a heap, one for each poller.
+ *
+ * What has deadlines, a poll descriptor or a task that waits for something else, embeds a timer.
  *
  * A descriptor has one entry for both directions, at a time that is never after its earliest
  * deadline and often before it: moving a deadline to later, or clearing it, leaves the entry where
@@ -19,37 +21,46 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct np_poll_desc;
+/* Whose timer it is; core/poller.c knows what to do for each when the time has come. */
+enum timer_owner { TIMER_OF_DESC, TIMER_OF_TICKET };
+
+struct timer {
+	_Atomic int64_t when; /* written under lock: time of its entry, 0 if there is none */
+	uint32_t index;       /* under lock: the entry's place */
+	uint32_t owner;       /* constant, of enum timer_owner */
+};
 
 struct timer_entry {
 	int64_t when;
-	struct np_poll_desc *desc;
+	struct timer *timer;
 };
 
 struct timers {
 	pthread_mutex_t lock;
 	struct timer_entry *heap; /* under lock: a 4-ary heap, the earliest first */
 	size_t count;
-	size_t capacity;      /* at least the number of descriptors: inserting never fails */
+	size_t capacity;
+	size_t promised;      /* entries for which there is room: inserting never fails */
 	_Atomic int64_t next; /* time of the first entry, 0 if none; written under lock */
 };
 
 void np__timers_init(struct timers *timers);
 void np__timers_fini(struct timers *timers);
 
-/* Room for @capacity entries. 0 or -ENOMEM. */
-int np__timers_reserve(struct timers *timers, size_t capacity);
+/* Promise room for @count more entries, for good (descriptors) or until dismissed. 0 or -ENOMEM. */
+int np__timers_admit(struct timers *timers, size_t count);
+void np__timers_dismiss(struct timers *timers, size_t count);
 
 /*
- * Under lock. Insert, or move to earlier: @desc has an entry at @when or before afterwards.
+ * Under lock. Insert, or move to earlier: @timer has an entry at @when or before afterwards.
  * Returns 1 if that made it the earliest of all, else 0.
  */
-int np__timers_arm(struct timers *timers, struct np_poll_desc *desc, int64_t when);
+int np__timers_arm(struct timers *timers, struct timer *timer, int64_t when);
 
-/* Under lock. Remove the entry of @desc, if it has one. */
-void np__timers_disarm(struct timers *timers, struct np_poll_desc *desc);
+/* Under lock. Remove the entry of @timer, if it has one. */
+void np__timers_disarm(struct timers *timers, struct timer *timer);
 
-/* Under lock. The descriptor whose entry is first, if its time is @now or earlier; else NULL. */
-struct np_poll_desc *np__timers_due(const struct timers *timers, int64_t now);
+/* Under lock. The timer whose entry is first, if its time is @now or earlier; else NULL. */
+struct timer *np__timers_due(const struct timers *timers, int64_t now);
 
 #endif /* NETPARK_CORE_TIMERS_H */

@@ -44,6 +44,8 @@ enum np_error {
 	NP_ESHORTWRITE = -10007,
 	/* The program broke a rule, see np_set_misuse_hook(). */
 	NP_EMISUSE = -10008,
+	/* The task was cancelled. Go: context.Canceled */
+	NP_ECANCELED = -10009,
 };
 
 /** The two directions of a descriptor, as a set. */

@@ -35,16 +35,41 @@ struct np_task {
 	struct np_task *next;           /* link of the ready list that carries it; else undefined */
 	struct np_poller *poller;       /* where descriptors it waits for first are registered;
 					   NULL: the default poller */
-	struct np_failure *failure;     /* its own record for np_error_text(), or NULL for none */
+	struct np_failure *failure;     /* a record for np_error_text(), or NULL for none; tasks of one
+					   thread may share it if none runs between a failing call and
+					   its next call of netpark */
+	uint32_t budget;                /* the parker's: calls of netpark that may still do without
+					   parking before it is asked to yield; wraps */
+	uint32_t canceled;              /* atomic: not 0 once the task is to end, then its waits are
+					   NP_ECANCELED */
 };
 
 /**
- * np_commit_fn - what park calls once the task may be resumed from elsewhere
+ * struct np_wait - a kind of wait: how a task is published to who will make it ready, and taken back
  *
- * Publishes the task to whoever will make it ready. Return: true if it did; false if the reason to
- * park has gone: then the task goes on at once and nobody will make it ready.
+ * Constant. @arg is that of park().
  */
-typedef bool np_commit_fn(struct np_task *task, void *arg);
+struct np_wait {
+	const char *what; /* for people: "channel receive" */
+
+	/**
+	 * commit() - publish the task to whoever will make it ready
+	 *
+	 * Return: true if it did; false if the reason to park has gone: then the task goes on at
+	 * once and nobody will make it ready.
+	 */
+	bool (*commit)(struct np_task *task, void *arg);
+
+	/**
+	 * retract() - the opposite: nobody shall make it ready any more
+	 *
+	 * By the parker, on the thread that would run the task, while it is parked or has just
+	 * committed. Return: true: nobody has and nobody will, the task goes on with its wait undone
+	 * and looks at its canceled; false: somebody has or is about to. NULL where a wait must
+	 * not be cut short.
+	 */
+	bool (*retract)(struct np_task *task, void *arg);
+};
 
 /** struct np_parker - how tasks of one kind are stopped and resumed */
 struct np_parker {
@@ -53,14 +78,15 @@ struct np_parker {
 	/**
 	 * park() - stop the running task until it is made ready. Go: gopark
 	 * @self:   the running task
-	 * @commit: called exactly once, when a ready() from another thread can be honoured
+	 * @wait:   its commit is called exactly once, when a ready() from another thread can be
+	 *          honoured
 	 * @poller: the poller whose reports will end the park, NULL if another task will. A parker
 	 *          that drives its pollers anyway ignores it; the thread parker leads it.
 	 *
 	 * Returns when commit said false or the task was made ready, exactly once for each park.
 	 * NULL for a parker whose tasks never block (callbacks): they use np_poll_begin().
 	 */
-	void (*park)(struct np_task *self, np_commit_fn *commit, void *arg,
+	void (*park)(struct np_task *self, const struct np_wait *wait, void *arg,
 		     struct np_poller *poller);
 
 	/**
@@ -71,6 +97,14 @@ struct np_parker {
 	 * the tasks and does not run them. Each task was parked and is in one list only.
 	 */
 	void (*ready)(struct np_task *list);
+
+	/**
+	 * yield() - let others run: the task's budget is used up
+	 *
+	 * A task whose calls never have to wait would keep its thread for ever. NULL for a parker
+	 * that leaves this to somebody else, the kernel for example.
+	 */
+	void (*yield)(struct np_task *self);
 };
 
 /** The task that runs here and now: the one set by np_task_enter(), else this thread's own. */

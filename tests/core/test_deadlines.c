@@ -86,7 +86,7 @@ Test(deadline, moving_one_to_later_or_clearing_it_leaves_the_timer_alone)
 	cr_assert_eq(np_poller_next_deadline(poller), first);
 	np_poll_set_deadline(desc, 0, NP_READ);
 	cr_assert_eq(np_poller_next_deadline(poller), first);
-	cr_assert_eq(atomic_load(&desc->timer_when), first);
+	cr_assert_eq(atomic_load(&desc->timer.when), first);
 	np_poll_set_deadline(desc, first - 1, NP_READ);
 	cr_assert_eq(np_poller_next_deadline(poller), first - 1, "moving to earlier moves it");
 }
@@ -184,13 +184,13 @@ Test(deadline, an_earlier_one_breaks_the_turn_that_would_oversleep_it)
 /* ---- the heap ---------------------------------------------------------------------------------
  */
 
-enum { HEAP_DESCS = 500 };
+enum { HEAP_TIMERS = 500 };
 
 static int64_t earliest(const int64_t *when)
 {
 	int64_t result = 0;
 
-	for (int i = 0; i < HEAP_DESCS; i++)
+	for (int i = 0; i < HEAP_TIMERS; i++)
 		if (when[i] && (!result || when[i] < result))
 			result = when[i];
 	return result;
@@ -198,34 +198,34 @@ static int64_t earliest(const int64_t *when)
 
 Test(timers, the_heap_is_right_about_the_earliest_whatever_is_done)
 {
-	static struct np_poll_desc descs[HEAP_DESCS];
-	static int64_t when[HEAP_DESCS];
+	static struct timer owners[HEAP_TIMERS];
+	static int64_t when[HEAP_TIMERS];
 	uint64_t random = fixture_seed();
 	struct timers timers;
 
 	np__timers_init(&timers);
-	cr_assert_eq(np__timers_reserve(&timers, HEAP_DESCS), 0);
+	cr_assert_eq(np__timers_admit(&timers, HEAP_TIMERS), 0);
 	for (int step = 0; step < 100000; step++) {
-		int i = (int)(fixture_random(&random) % HEAP_DESCS);
+		int i = (int)(fixture_random(&random) % HEAP_TIMERS);
 		int64_t time = 1 + (int64_t)(fixture_random(&random) % 1000);
-		struct np_poll_desc *due;
+		struct timer *due;
 
 		if (fixture_random(&random) % 3) {
-			int is_first = np__timers_arm(&timers, &descs[i], time);
+			int is_first = np__timers_arm(&timers, &owners[i], time);
 			bool moved = !when[i] || time < when[i];
 
 			if (moved)
 				when[i] = time;
 			cr_assert(!is_first || (moved && earliest(when) == time));
 		} else {
-			np__timers_disarm(&timers, &descs[i]);
+			np__timers_disarm(&timers, &owners[i]);
 			when[i] = 0;
 		}
 		cr_assert_eq(atomic_load(&timers.next), earliest(when));
-		cr_assert_eq(atomic_load(&descs[i].timer_when), when[i]);
+		cr_assert_eq(atomic_load(&owners[i].when), when[i]);
 		due = np__timers_due(&timers, time);
 		cr_assert_eq(due != NULL, earliest(when) != 0 && earliest(when) <= time);
-		cr_assert(!due || when[due - descs] == earliest(when));
+		cr_assert(!due || when[due - owners] == earliest(when));
 	}
 	np__timers_fini(&timers);
 }
@@ -250,7 +250,7 @@ Test(timers, a_hundred_thousand_deadlines_expire_in_order)
 		cr_assert_eq(np_poll_open(many, 1, &descs[i]), 0);
 		atomic_store(&descs[i]->deadline[SIDE_READ], when);
 		pthread_mutex_lock(&many->timers.lock);
-		np__timers_arm(&many->timers, descs[i], when);
+		np__timers_arm(&many->timers, &descs[i]->timer, when);
 		pthread_mutex_unlock(&many->timers.lock);
 	}
 	while (np_poller_next_deadline(many)) {

@@ -63,7 +63,7 @@ static atomic_int inside, entered;
 static void *lock_once(void *arg)
 {
 	int side = (int)(intptr_t)arg;
-	bool locked = np__fd_mutex_lock(&mutex, side);
+	bool locked = np__fd_mutex_lock(&mutex, side) == FD_MUTEX_LOCKED;
 	bool alone = true;
 
 	if (locked) {
@@ -127,7 +127,7 @@ static void *use_until_closed(void *arg)
 	int side = (int)(intptr_t)arg;
 
 	for (;;) {
-		if (!np__fd_mutex_lock(&mutex, side))
+		if (np__fd_mutex_lock(&mutex, side) != FD_MUTEX_LOCKED)
 			return NULL;
 		if (np__fd_mutex_unlock(&mutex, side))
 			atomic_fetch_add(&destroyers, 1);

@@ -129,7 +129,7 @@ void fake_inject(int fd, uint32_t flags)
 
 /* ---- the parker --------------------------------------------------------------------------- */
 
-static void scripted_park(struct np_task *self, np_commit_fn *commit, void *arg,
+static void scripted_park(struct np_task *self, const struct np_wait *wait, void *arg,
 			  struct np_poller *poller)
 {
 	int readies = scripted.readies;
@@ -139,7 +139,7 @@ static void scripted_park(struct np_task *self, np_commit_fn *commit, void *arg,
 	if (scripted.before_commit)
 		scripted.before_commit();
 	cr_assert_eq(scripted.readies, readies, "made ready before it was parked");
-	if (!commit(self, arg)) {
+	if (!wait->commit(self, arg)) {
 		scripted.refusals++;
 		return;
 	}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fiber/switch.h - leaving one stack for another.
+ *
+ * A context that is not running is one word, its stack pointer: what has to be kept is on its
+ * stack. One assembly file for each processor (switch_x86_64.S, ...), or switch_ucontext.c, which
+ * needs a record of its own and keeps a pointer to it in the same word.
+ *
+ * Kept: what the ABI calls callee-saved, the vector registers and the floating-point control words
+ * among them (rounding, exception masks); not the status flags, the signal mask and errno.
+ * Everything else is lost, as in any call.
+ */
+#ifndef NETPARK_CORE_FIBER_SWITCH_H
+#define NETPARK_CORE_FIBER_SWITCH_H
+
+#include <stddef.h>
+
+struct context {
+	void *sp;
+};
+
+/* Where a new context begins; it must not return. @arg is what the switch to it passed. */
+typedef void context_entry(void *arg);
+
+/*
+ * Make a context that begins with @entry on the stack whose highest address is @top, aligned to 16.
+ * Writes at most 256 bytes below @top and does not allocate.
+ */
+void np__context_init(struct context *context, void *top, context_entry *entry);
+
+/*
+ * Store what runs here into @from and go on with @to. Returns, when somebody switches to @from
+ * again, the @arg of that switch. @to is used up: it must be stored anew before it is switched to.
+ */
+void *np__context_switch(struct context *from, struct context *to, void *arg);
+
+#endif /* NETPARK_CORE_FIBER_SWITCH_H */
