@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/fd_mutex.h - who uses a descriptor: closed, a read lock, a write lock, references, in a
- *word.
+ * core/fd_mutex.h - who uses a descriptor: closed, two locks, references, in one
+ * word.
  *
  *	bit  0       closed, once and for all
  *	bit  1       the read lock is held
@@ -11,9 +11,9 @@
  *	bits 43-62   tasks asleep for the write lock
  *
  * incref or lock, use, then decref or unlock. Whoever brings the references to 0 after closed is
- *told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
- *kept for them by other means. An unlock hands on a wake-up, not the lock, so a newcomer may come
- *first. Go: internal/poll.fdMutex.
+ * told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
+ * kept for them by other means. An unlock hands on a wake-up, not the lock, so a newcomer may come
+ * first. Go: internal/poll.fdMutex.
  */
 #ifndef NETPARK_CORE_FD_MUTEX_H
 #define NETPARK_CORE_FD_MUTEX_H
