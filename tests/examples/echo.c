@@ -9,7 +9,7 @@
  * the exit status is 0.
  *
  * The acceptor waits on a poller of its own. It sleeps most of the time; on the connections' poller
- *it would mostly be the one who leads, and hand every report on to another thread.
+ * it would mostly be the one who leads, and hand every report on to another thread.
  */
 #include <netpark.h>
 

@@ -5,9 +5,9 @@
  *	echo_client HOST:PORT [CONNECTIONS [ROUND_TRIPS]]
  *
  * Opens all connections at once and keeps a message under way on each. Uses plain sockets and
- *poll(2) and nothing of netpark, so that what it finds right was right on the wire. Progress goes
- *to standard error, one line of result to standard output: connections, round trips, seconds,
- *errors.
+ * poll(2) and nothing of netpark, so that what it finds right was right on the wire. Progress goes
+ * to standard error, one line of result to standard output: connections, round trips, seconds,
+ * errors.
  */
 #include <arpa/inet.h>
 #include <errno.h>

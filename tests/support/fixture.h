@@ -6,7 +6,7 @@
  *
  * The build runs each suite once for each backend: NETPARK_TEST_BACKEND names it. fixture_begin()
  * makes test_poller on it and has the test's thread use that; fixture_end() destroys it and fails
- *the test if a descriptor, a registration, a timer or a parked task is left over.
+ * the test if a descriptor, a registration, a timer or a parked task is left over.
  */
 #ifndef NETPARK_TESTS_SUPPORT_FIXTURE_H
 #define NETPARK_TESTS_SUPPORT_FIXTURE_H
