@@ -124,25 +124,33 @@ static void next_generation(struct np_poll_desc *desc)
  * The backend has forgotten the registration before in_turn is read here. If it reads false, a turn
  * that begins later cannot be told of it any more, so it may be given out at once.
  */
+static void put(struct np_poller *poller, struct np_poll_desc *desc)
+{
+	struct desc_table *table = &poller->table;
+
+	if (!atomic_load(&poller->in_turn)) {
+		desc->next_free = table->free;
+		table->free = desc;
+		return;
+	}
+	desc->next_free = table->limbo;
+	table->limbo = desc;
+	/* End the turn that keeps so many. */
+	if (atomic_fetch_add(&table->limbo_count, 1) + 1 == LIMBO_ENOUGH)
+		np_poller_break(poller);
+}
+
 bool np__desc_free(struct np_poll_desc *desc)
 {
 	struct np_poller *poller = desc->poller;
-	struct desc_table *table = &poller->table;
-	bool enough = false;
+	bool is_last;
 
 	next_generation(desc);
-	pthread_mutex_lock(&table->lock);
-	table->open--;
-	if (atomic_load(&poller->in_turn)) {
-		desc->next_free = table->limbo;
-		table->limbo = desc;
-		enough = atomic_fetch_add(&table->limbo_count, 1) + 1 == LIMBO_ENOUGH;
-	} else {
-		desc->next_free = table->free;
-		table->free = desc;
-	}
-	pthread_mutex_unlock(&table->lock);
-	return enough;
+	pthread_mutex_lock(&poller->table.lock);
+	put(poller, desc);
+	is_last = --poller->table.open == 0 && poller->is_retired;
+	pthread_mutex_unlock(&poller->table.lock);
+	return is_last;
 }
 
 void np__desc_end_limbo(struct desc_table *table)

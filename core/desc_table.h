@@ -39,7 +39,7 @@ void np__desc_table_fini(struct desc_table *table);
 /* A descriptor of @poller, all but the tag as the last user left it. 0 or -ENOMEM. */
 int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc);
 
-/* Back to the table; true if limbo has become so long that the turn had better end. */
+/* Back to the table. True if it was the last of a retired poller, which the caller now ends. */
 bool np__desc_free(struct np_poll_desc *desc);
 
 /* No turn is under way: what is in limbo may be given out. */

@@ -39,6 +39,8 @@ const char *np_strerror(int error)
 		return "misuse of the library";
 	case NP_ECANCELED:
 		return "task cancelled";
+	case NP_ENORUNTIME:
+		return "no fibers run";
 	default:
 		return error < 0 && error > -10000 ? strerror(-error) : "not an error code";
 	}

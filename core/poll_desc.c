@@ -134,11 +134,17 @@ static int finish(struct np_poll_desc *desc, int side)
 	return atomic_exchange(&desc->slot[side], SLOT_NIL) == SLOT_READY; /* T12 */
 }
 
-/* What both kinds of wait need once: a registration, and a report to ask for. 0 or an error. */
-static int prepare(struct np_poll_desc *desc, int mode)
+/* What each wait needs: a registration, somebody to report, a report to ask for. 0 or an error. */
+static int prepare(struct np_poll_desc *desc, int mode, struct np_task *self)
 {
 	const struct runtime_poll *backend = desc->poller->backend;
 
+	if (desc->poller != self->poller && self->parker->attend) {
+		int error = self->parker->attend(self, desc->poller);
+
+		if (error)
+			return error;
+	}
 	if (!(atomic_load(&desc->info) & INFO_REGISTERED)) {
 		int error = np__poll_register(desc);
 
@@ -171,7 +177,7 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 		return -EDEADLK;
 	result = check(desc, side);
 	if (!result)
-		result = prepare(desc, mode);
+		result = prepare(desc, mode, self);
 	if (result)
 		return result;
 	for (;;) {
@@ -202,7 +208,7 @@ int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 		return -EINVAL;
 	if (!self->parker->park)
 		return -EDEADLK;
-	result = prepare(desc, mode);
+	result = prepare(desc, mode, self);
 	if (result)
 		return result;
 	do {
@@ -228,7 +234,7 @@ int np_poll_begin(struct np_poll_desc *desc, int mode, struct np_task *task)
 		return -EINVAL;
 	result = check(desc, side);
 	if (!result)
-		result = prepare(desc, mode);
+		result = prepare(desc, mode, task);
 	while (!result) {
 		result = claim(desc, side);
 		if (result || commit(task, &desc->slot[side]))
@@ -417,7 +423,7 @@ static void destroy(struct np_poll_desc *desc)
 	if (info & INFO_REGISTERED)
 		poller->backend->close(poller->state, desc->fd);
 	if (np__desc_free(desc))
-		np_poller_break(poller); /* end the turn that keeps so many in limbo */
+		np__poller_end(poller);
 }
 
 int np_poll_open(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)

@@ -48,6 +48,15 @@ int np_poller_create(const struct np_poller_options *options, struct np_poller *
 	return 0;
 }
 
+void np__poller_end(struct np_poller *poller)
+{
+	poller->backend->fini(poller->state);
+	pthread_mutex_destroy(&poller->follow_lock);
+	np__timers_fini(&poller->timers);
+	np__desc_table_fini(&poller->table);
+	free(poller);
+}
+
 int np_poller_destroy(struct np_poller *poller)
 {
 	if (!poller)
@@ -56,12 +65,22 @@ int np_poller_destroy(struct np_poller *poller)
 		return -EINVAL;
 	if (poller->table.open > 0 || atomic_load(&poller->led))
 		return -EBUSY;
-	poller->backend->fini(poller->state);
-	pthread_mutex_destroy(&poller->follow_lock);
-	np__timers_fini(&poller->timers);
-	np__desc_table_fini(&poller->table);
-	free(poller);
+	np__poller_end(poller);
 	return 0;
+}
+
+void np__poller_retire(struct np_poller *poller)
+{
+	bool is_over;
+
+	atomic_store(&poller->is_attended, false);
+	np__poller_give_lead(poller);
+	pthread_mutex_lock(&poller->table.lock);
+	poller->is_retired = true;
+	is_over = poller->table.open == 0;
+	pthread_mutex_unlock(&poller->table.lock);
+	if (is_over)
+		np__poller_end(poller);
 }
 
 int np_poller_default(struct np_poller **ret_poller)

@@ -26,7 +26,10 @@ struct np_poller {
 	atomic_bool in_turn; /* from before the timers are read until the last report is handled */
 	atomic_bool broken;  /* np_poller_break() was called; only hosts ask */
 	atomic_bool led;     /* somebody has the lead */
+	atomic_bool is_attended; /* somebody will always turn it: a fiber may wait on it */
 	atomic_size_t follower_count;
+
+	bool is_retired; /* under the table's lock: goes with its last descriptor */
 
 	struct desc_table table;
 	struct timers timers;
@@ -40,6 +43,15 @@ void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc);
 
 /* Arm the timer of @ticket for @when, which takes it with NP_EDEADLINE. */
 void np__poller_arm_ticket(struct np_poller *poller, struct ticket *ticket, int64_t when);
+
+/*
+ * By who has the lead and gives it up for good: the poller is destroyed now, or with the last of
+ * its descriptors, which threads may still use.
+ */
+void np__poller_retire(struct np_poller *poller);
+
+/* Free it, when nobody has it any more. */
+void np__poller_end(struct np_poller *poller);
 
 /* One turn, by who has the lead. Returns the number of tasks made ready, or -errno. */
 int np__poller_turn(struct np_poller *poller, int64_t delta_ns);

@@ -2,20 +2,20 @@
 /* core/task.c - which task runs here, and making tasks of any parker ready. */
 #include "core/task.h"
 
-static _Thread_local struct np_task *current;
+_Thread_local struct np_task *np__task_current;
 
 struct np_task *np_task_self(void)
 {
-	if (!current)
-		current = np__thread_task();
-	return current;
+	if (!np__task_current)
+		np__task_current = np__thread_task();
+	return np__task_current;
 }
 
 struct np_task *np_task_enter(struct np_task *task)
 {
-	struct np_task *before = current;
+	struct np_task *before = np__task_current;
 
-	current = task;
+	np__task_current = task;
 	return before == np__thread_task() ? NULL : before;
 }
 

@@ -57,6 +57,9 @@ static inline void np__task_spend(struct np_task *task)
 		task->parker->yield(task);
 }
 
+/* Which task runs on this thread; NULL: the thread's own. */
+extern _Thread_local struct np_task *np__task_current;
+
 /* The calling thread's own task, whatever runs on it. */
 struct np_task *np__thread_task(void);
 

@@ -6,6 +6,7 @@
 #include <netpark/addr.h>
 #include <netpark/base.h>
 #include <netpark/fd.h>
+#include <netpark/fiber.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/poll.h>

@@ -2,9 +2,9 @@
 /*
  * core/fiber/stack.h - stacks: address space in slabs, a guard below each, reuse, trimming.
  *
- * A depot is one for a runtime and locked; a pool is a worker's own, takes from the depot in batches
- * and gives back in batches, so that a stack taken and put by one worker costs neither a lock nor
- * an atomic operation.
+ * A depot is one for a runtime and locked; a pool is a worker's own, takes from the depot in
+ * batches and gives back in batches, so that a stack taken and put by one worker costs neither a
+ * lock nor an atomic operation.
  *
  * The guard of a stack is its lowest pages. Where the kernel has MADV_GUARD_INSTALL (Linux 6.13)
  * a guard costs no memory map, else mprotect(2) makes each stack two of them. Memory comes with

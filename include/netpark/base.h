@@ -46,6 +46,8 @@ enum np_error {
 	NP_EMISUSE = -10008,
 	/* The task was cancelled. Go: context.Canceled */
 	NP_ECANCELED = -10009,
+	/* No fibers run, see np_run(). */
+	NP_ENORUNTIME = -10010,
 };
 
 /** The two directions of a descriptor, as a set. */

@@ -35,17 +35,18 @@ struct np_task {
 	struct np_task *next;           /* link of the ready list that carries it; else undefined */
 	struct np_poller *poller;       /* where descriptors it waits for first are registered;
 					   NULL: the default poller */
-	struct np_failure *failure;     /* a record for np_error_text(), or NULL for none; tasks of one
-					   thread may share it if none runs between a failing call and
-					   its next call of netpark */
-	uint32_t budget;                /* the parker's: calls of netpark that may still do without
-					   parking before it is asked to yield; wraps */
-	uint32_t canceled;              /* atomic: not 0 once the task is to end, then its waits are
-					   NP_ECANCELED */
+	struct np_failure *failure; /* a record for np_error_text(), or NULL for none; tasks of one
+				       thread may share it if none runs between a failing call and
+				       its next call of netpark */
+	uint32_t budget;            /* the parker's: calls of netpark that may still do without
+				       parking before it is asked to yield; wraps */
+	uint32_t canceled;          /* atomic: not 0 once the task is to end, then its waits are
+				       NP_ECANCELED */
 };
 
 /**
- * struct np_wait - a kind of wait: how a task is published to who will make it ready, and taken back
+ * struct np_wait - a kind of wait: how a task is published to who will make it ready, and taken
+ * back
  *
  * Constant. @arg is that of park().
  */
@@ -64,9 +65,9 @@ struct np_wait {
 	 * retract() - the opposite: nobody shall make it ready any more
 	 *
 	 * By the parker, on the thread that would run the task, while it is parked or has just
-	 * committed. Return: true: nobody has and nobody will, the task goes on with its wait undone
-	 * and looks at its canceled; false: somebody has or is about to. NULL where a wait must
-	 * not be cut short.
+	 * committed. Return: true: nobody has and nobody will, the task goes on with its wait
+	 * undone and looks at its canceled; false: somebody has or is about to. NULL where a wait
+	 * must not be cut short.
 	 */
 	bool (*retract)(struct np_task *task, void *arg);
 };
@@ -97,6 +98,14 @@ struct np_parker {
 	 * the tasks and does not run them. Each task was parked and is in one list only.
 	 */
 	void (*ready)(struct np_task *list);
+
+	/**
+	 * attend() - the task is going to wait on a poller that is not its own
+	 *
+	 * Make sure that somebody turns it. Return: 0 or an error, which becomes that of the wait.
+	 * NULL for a parker that needs nothing for this.
+	 */
+	int (*attend)(struct np_task *self, struct np_poller *poller);
 
 	/**
 	 * yield() - let others run: the task's budget is used up

@@ -179,8 +179,8 @@ NP_API int np_poll_reset(struct np_poll_desc *desc, int mode);
  * system call and wait again.
  *
  * Return: 0; NP_ECLOSED, NP_EDEADLINE, NP_ENOTPOLLABLE as np_poll_reset(); NP_ECANCELED if the
- * task was cancelled; -EINVAL for another @mode; -EDEADLK for a task whose parker cannot park; NP_EMISUSE when another task waits there
- * already (told to the hook). By the direction's owner.
+ * task was cancelled; -EINVAL for another @mode; -EDEADLK for a task whose parker cannot park;
+ * NP_EMISUSE when another task waits there already (told to the hook). By the direction's owner.
  */
 NP_API int np_poll_wait(struct np_poll_desc *desc, int mode);
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* core/fiber/fiber.c - what a fiber asks about itself, and sleep. */
+#include "core/fiber/fiber.h"
+#include "core/ticket.h"
+
+static const struct np_wait sleep_wait = {
+	.what = "sleep",
+	.commit = np__ticket_commit,
+	.retract = np__ticket_retract,
+};
+
+int np_sleep(int64_t duration_ns)
+{
+	struct ticket ticket;
+	int result;
+
+	if (duration_ns <= 0) {
+		np_yield();
+		return np__task_is_canceled(np_task_self()) ? NP_ECANCELED : 0;
+	}
+	result = np__ticket_draw(&ticket);
+	if (!result)
+		result = np__ticket_wait(&ticket, &sleep_wait, np_deadline(duration_ns));
+	return result == NP_EDEADLINE ? 0 : result;
+}
+
+void np_set_name(const char *name)
+{
+	struct fiber *self = np__fiber_self();
+
+	if (self)
+		self->name = name;
+}
+
+size_t np_stack_used(void)
+{
+	const struct fiber *self = np__fiber_self();
+
+	return self ? np__stack_high_water(&self->stack) : 0;
+}

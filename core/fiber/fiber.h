@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fiber/fiber.h - fibers, the workers that run them, and the runtime that has both.
+ *
+ * What a fiber is made of has one owner at a time: the worker that made it until it begins, then
+ * the worker that runs it, for good. So a worker's queue, and all of a fiber but its state, are
+ * touched by one thread only. Others reach a worker through its inbox.
+ *
+ * The record of a fiber is not on its stack: of one that waits for long the stack's memory could be
+ * given back. Records are never given back before the runtime ends, so that an id, or a message
+ * that comes late, names memory that exists.
+ */
+#ifndef NETPARK_CORE_FIBER_FIBER_H
+#define NETPARK_CORE_FIBER_FIBER_H
+
+#include "core/failure.h"
+#include "core/fiber/stack.h"
+#include "core/fiber/switch.h"
+#include "core/fiber/switch_notes.h"
+#include "core/fiber/table.h"
+#include "core/poller.h"
+
+#include <netpark/fiber.h>
+
+/* Flags of a fiber's state; above them is its generation. */
+enum {
+	FIBER_LIVE = 1,  /* from np_go() on */
+	FIBER_BEGUN = 2, /* worker is known and stays */
+	FIBER_ASKED = 4, /* to end: np_cancel() */
+	FIBER_ENDED = 8,
+	FIBER_STATE_BITS = 8,
+};
+
+struct fiber {
+	struct np_task task; /* first */
+	struct context context;
+	struct stack stack;
+	_Atomic uint64_t state;
+
+	/* who runs it */
+	struct worker *worker;
+	void (*fn)(void *arg);
+	void *arg;
+	const struct np_wait *wait; /* what it is parked for, or NULL */
+	void *wait_arg;
+	uint32_t place;     /* in the table; constant */
+	uint16_t shields;   /* np_shield() */
+	bool has_been_told; /* that it was asked to end */
+	bool is_known;      /* its id was given to somebody */
+	const char *name;
+	struct local_value *locals;
+
+	struct np_group *group;
+	int (*member)(void *arg);    /* in a group, instead of fn */
+	struct fiber *group_next;    /* under the group's lock */
+	struct fiber **group_before; /* the same */
+
+	struct fiber *link; /* free list, newborns, or cancellations: one at a time */
+	struct switch_note note;
+};
+
+/* Fibers that have not begun, first in first out. */
+struct newborns {
+	atomic_bool locked;
+	struct fiber *first, **end;
+	_Atomic size_t count; /* written under the lock */
+};
+
+struct worker {
+	struct runtime *runtime;
+	struct np_poller *poller;
+	struct fiber *current;  /* NULL: the worker itself */
+	struct context context; /* of its thread */
+	struct switch_note note;
+	struct task_list ready;
+	uint32_t turns; /* switches left before it looks at the world */
+
+	struct stack_pool *stacks;
+	struct fiber *spare; /* records */
+	unsigned spare_count;
+
+	/* counted by the owner, read by all */
+	_Atomic uint64_t born;
+	_Atomic uint64_t ended;
+
+	struct newborns newborns;
+	_Atomic(struct np_task *) inbox; /* tasks of ours that others made ready */
+	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
+	atomic_bool asleep;              /* in the backend's wait, or on the way there */
+	atomic_bool is_idle;             /* looks for newborns when it is woken */
+
+	struct np_failure failure; /* of its fibers: see struct np_task */
+	unsigned index;
+	pthread_t thread;
+};
+
+struct runtime {
+	struct np_run_options options;
+	struct stack_depot *depot;
+	struct fiber_table table;
+	unsigned worker_count;
+	struct worker *workers;
+
+	pthread_mutex_t lock;
+	atomic_uint idle_count;
+	_Atomic uint64_t born_outside; /* by threads; written under lock */
+	struct newborns outside;       /* theirs */
+	atomic_bool stopping;          /* main has returned */
+	atomic_bool finished;          /* the last fiber has ended */
+	struct attendant *attendants;  /* under lock */
+	struct blocking_pool *blocking;
+};
+
+/* ---- worker.c ---- */
+
+/* Run fibers on this thread, which is @worker's, until the runtime has finished. */
+void np__worker_run(struct worker *worker);
+
+/* Leave the running fiber for whatever comes next. It is queued, parked or at its end. */
+void np__worker_leave(struct worker *worker, struct context *from);
+
+/* Append to the queue of the worker that runs here. */
+static inline void np__worker_queue(struct worker *worker, struct np_task *task)
+{
+	task_list_append(&worker->ready, task);
+}
+
+/* ---- newborns.c ---- */
+
+void np__newborns_init(struct newborns *newborns);
+void np__newborns_push(struct newborns *newborns, struct fiber *fiber);
+
+/* Take the first @most, linked; NULL if there are none. */
+struct fiber *np__newborns_take(struct newborns *newborns, size_t most);
+
+/* ---- runtime.c ---- */
+
+/* The runtime that runs, kept from ending until it is released; NULL if there is none. */
+struct runtime *np__runtime_hold(void);
+void np__runtime_release(void);
+
+/* A worker that has nothing to do, if there is one, shall look for newborns. */
+void np__runtime_wake_one(struct runtime *runtime);
+
+/* Every worker shall look whether the runtime has finished. */
+void np__runtime_wake_all(struct runtime *runtime);
+
+/* No thread can start a fiber when this has returned. By a fiber. */
+void np__runtime_stop(struct runtime *runtime);
+
+/* Has every fiber ended? Only sure when no more can be started. */
+bool np__runtime_is_empty(struct runtime *runtime);
+
+/* ---- spawn.c ---- */
+
+/* It is @worker's from now on, which runs here. */
+void np__fiber_begin(struct fiber *fiber, struct worker *worker);
+
+/* The end of a fiber whose function has returned. Does not return. */
+_Noreturn void np__fiber_end(struct fiber *fiber);
+
+/* Start a fiber of @group; one of fn and member is NULL. 0 or an error. */
+int np__fiber_spawn(void (*fn)(void *arg), int (*member)(void *arg), void *arg,
+		    struct np_group *group);
+
+np_fiber_id np__fiber_id(const struct fiber *fiber);
+
+/* The record goes back: nobody will look at it for this fiber any more. By the owner. */
+void np__fiber_put(struct worker *worker, struct fiber *fiber);
+
+/* ---- cancel.c ---- */
+
+/* Tell fibers of @worker, which runs here, that others asked them to end. */
+void np__cancel_deliver(struct worker *worker);
+
+/* Ask @fiber to end, unless it is of another generation by now. Any thread. */
+void np__cancel_fiber(struct fiber *fiber, uint64_t generation);
+
+/* Cancel every fiber there is. */
+void np__cancel_all(struct runtime *runtime);
+
+/* Recompute what the fiber's waits look at. By its worker. */
+void np__cancel_settle(struct fiber *fiber);
+
+/* ---- group.c ---- */
+
+/* A member joins before it can run, leaves when it has ended. */
+void np__group_enter(struct np_group *group, struct fiber *fiber);
+void np__group_leave(struct np_group *group, struct fiber *fiber, int error);
+
+/* ---- blocking.c ---- */
+
+/* At most @threads of them, 0 for the default. 0 or an error. */
+int np__blocking_create(unsigned threads, struct blocking_pool **ret_pool);
+void np__blocking_destroy(struct blocking_pool *pool);
+
+/* ---- attend.c ---- */
+
+/* A fiber is going to wait on @poller: somebody shall turn it. 0 or an error. */
+int np__attend(struct runtime *runtime, struct np_poller *poller);
+
+/* No fiber waits any more. */
+void np__attend_end(struct runtime *runtime);
+
+/* ---- processors_*.c ---- */
+
+/* How many the process may use, at least 1. */
+unsigned np__sys_processors(void);
+
+/* Bind the calling thread to the one with this number among them, counted round. */
+void np__sys_pin_thread(unsigned index);
+
+/* ---- local.c ---- */
+
+void np__locals_destroy(struct fiber *fiber);
+
+/* The worker that runs here, NULL on other threads. */
+extern _Thread_local struct worker *np__worker;
+
+extern const struct np_parker np_parker_fiber;
+
+static inline struct fiber *np__fiber_of(struct np_task *task)
+{
+	return container_of(task, struct fiber, task);
+}
+
+/* The running fiber, or NULL on a thread (a worker's own stack included). */
+static inline struct fiber *np__fiber_self(void)
+{
+	return np__worker ? np__worker->current : NULL;
+}
+
+#endif /* NETPARK_CORE_FIBER_FIBER_H */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* core/fiber/processors_sysconf.c - what POSIX systems tell; binding is not portable. */
+#include "core/fiber/fiber.h"
+
+#include <unistd.h>
+
+unsigned np__sys_processors(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return count > 0 ? (unsigned)count : 1;
+}
+
+void np__sys_pin_thread(unsigned index)
+{
+	(void)index;
+}

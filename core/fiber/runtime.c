@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* core/fiber/runtime.c - np_run(): making the workers, running, and taking them down. */
+#include "core/fiber/fiber.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { MOST_WORKERS = 1024 };
+
+/* The one runtime, and who must not see it end. */
+static pthread_mutex_t runtime_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct runtime *running;
+
+/* A worker's runtime cannot end under it. */
+struct runtime *np__runtime_hold(void)
+{
+	if (np__worker)
+		return np__worker->runtime;
+	pthread_mutex_lock(&runtime_lock);
+	if (running && !atomic_load(&running->stopping))
+		return running;
+	pthread_mutex_unlock(&runtime_lock);
+	return NULL;
+}
+
+void np__runtime_release(void)
+{
+	if (!np__worker)
+		pthread_mutex_unlock(&runtime_lock);
+}
+
+void np__runtime_wake_one(struct runtime *runtime)
+{
+	for (unsigned i = 0; i < runtime->worker_count; i++) {
+		struct worker *worker = &runtime->workers[i];
+
+		if (atomic_load(&worker->is_idle) && atomic_exchange(&worker->is_idle, false)) {
+			atomic_fetch_sub(&runtime->idle_count, 1);
+			np_poller_break(worker->poller);
+			return;
+		}
+	}
+}
+
+void np__runtime_wake_all(struct runtime *runtime)
+{
+	for (unsigned i = 0; i < runtime->worker_count; i++)
+		np_poller_break(runtime->workers[i].poller);
+}
+
+/* The ended first: a fiber that is started in between is counted as born and not as ended. */
+bool np__runtime_is_empty(struct runtime *runtime)
+{
+	uint64_t ended = 0;
+	uint64_t born = 0;
+
+	for (unsigned i = 0; i < runtime->worker_count; i++)
+		ended += atomic_load(&runtime->workers[i].ended);
+	for (unsigned i = 0; i < runtime->worker_count; i++)
+		born += atomic_load(&runtime->workers[i].born);
+	return ended == born + atomic_load(&runtime->born_outside);
+}
+
+/* ---- workers ------------------------------------------------------------------------------ */
+
+static int init_worker(struct runtime *runtime, struct worker *worker)
+{
+	const struct np_poller_options options = { .backend = runtime->options.backend };
+	int error;
+
+	worker->runtime = runtime;
+	worker->index = (unsigned)(worker - runtime->workers);
+	np__newborns_init(&worker->newborns);
+	error = np_poller_create(&options, &worker->poller);
+	if (!error)
+		error = np__stack_pool_create(runtime->depot, &worker->stacks);
+	/* For good: threads that wait for its descriptors follow. */
+	if (!error)
+		atomic_store(&worker->poller->is_attended, np__poller_try_lead(worker->poller));
+	return error;
+}
+
+static void fini_worker(struct worker *worker)
+{
+	if (worker->spare)
+		np__fiber_table_put(&worker->runtime->table, worker->spare);
+	if (worker->stacks)
+		np__stack_pool_destroy(worker->stacks);
+	if (worker->poller)
+		np__poller_retire(worker->poller);
+}
+
+static void pin(const struct worker *worker)
+{
+	if (worker->runtime->options.flags & NP_RUN_PIN)
+		np__sys_pin_thread(worker->index);
+}
+
+static void *run_worker(void *arg)
+{
+	struct worker *worker = arg;
+
+	pin(worker);
+	np__worker_run(worker);
+	return NULL;
+}
+
+/* ---- the runtime -------------------------------------------------------------------------- */
+
+struct main_call {
+	struct runtime *runtime;
+	int (*fn)(void *arg);
+	void *arg;
+	int result;
+};
+
+static void run_main(void *arg)
+{
+	struct main_call *call = arg;
+
+	call->result = call->fn(call->arg);
+	np__runtime_stop(call->runtime);
+	np__cancel_all(call->runtime);
+}
+
+static int check_options(const struct np_run_options *options)
+{
+	if (options->flags & ~(unsigned)NP_RUN_PIN)
+		return np__invalid("np_run: unknown flags");
+	if (options->workers > MOST_WORKERS)
+		return np__invalid("np_run: more than 1024 workers");
+	return 0;
+}
+
+/* *ret_runtime is NULL or has to be destroyed, also after an error. */
+static int create(const struct np_run_options *options, struct runtime **ret_runtime)
+{
+	struct runtime *runtime = calloc(1, sizeof(*runtime));
+	int error;
+
+	*ret_runtime = runtime;
+	if (!runtime)
+		return -ENOMEM;
+	runtime->options = *options;
+	runtime->worker_count = options->workers ? options->workers : np__sys_processors();
+	pthread_mutex_init(&runtime->lock, NULL);
+	np__fiber_table_init(&runtime->table);
+	np__newborns_init(&runtime->outside);
+	error = np__stack_depot_create(options->stack_size, &runtime->depot);
+	if (!error) {
+		runtime->workers = calloc(runtime->worker_count, sizeof(*runtime->workers));
+		error = runtime->workers ? 0 : -ENOMEM;
+	}
+	for (unsigned i = 0; i < runtime->worker_count && !error; i++)
+		error = init_worker(runtime, &runtime->workers[i]);
+	if (!error)
+		error = np__blocking_create(options->blocking_threads, &runtime->blocking);
+	return error;
+}
+
+static void destroy(struct runtime *runtime)
+{
+	np__attend_end(runtime);
+	if (runtime->blocking)
+		np__blocking_destroy(runtime->blocking);
+	for (unsigned i = 0; runtime->workers && i < runtime->worker_count; i++)
+		if (runtime->workers[i].runtime)
+			fini_worker(&runtime->workers[i]);
+	if (runtime->depot)
+		np__stack_depot_destroy(runtime->depot);
+	np__fiber_table_fini(&runtime->table);
+	pthread_mutex_destroy(&runtime->lock);
+	free(runtime->workers);
+	free(runtime);
+}
+
+/* Start the threads of all workers but the first; *ret_started of them run afterwards. */
+static int start_workers(struct runtime *runtime, unsigned *ret_started)
+{
+	int error = 0;
+
+	*ret_started = 1;
+	while (*ret_started < runtime->worker_count && !error) {
+		struct worker *worker = &runtime->workers[*ret_started];
+
+		error = -pthread_create(&worker->thread, NULL, run_worker, worker);
+		if (!error)
+			++*ret_started;
+	}
+	return error;
+}
+
+/* Only after this are there no more fibers from other threads: they start them under the lock. */
+void np__runtime_stop(struct runtime *runtime)
+{
+	pthread_mutex_lock(&runtime_lock);
+	atomic_store(&runtime->stopping, true);
+	pthread_mutex_unlock(&runtime_lock);
+}
+
+static void finish(struct runtime *runtime)
+{
+	atomic_store(&runtime->finished, true);
+	np__runtime_wake_all(runtime);
+}
+
+/* The calling thread is the first worker until all has ended. */
+static int run(struct runtime *runtime, struct main_call *call)
+{
+	struct np_task *before = np_task_enter(NULL);
+	struct worker *first = &runtime->workers[0];
+	unsigned started;
+	int error = start_workers(runtime, &started);
+
+	np__worker = first;
+	if (!error)
+		error = np__fiber_spawn(run_main, NULL, call, NULL);
+	if (error)
+		finish(runtime);
+	else
+		np__worker_run(first);
+	np__worker = NULL;
+	while (started > 1)
+		pthread_join(runtime->workers[--started].thread, NULL);
+	np_task_enter(before);
+	return error;
+}
+
+/* Be the one runtime. */
+static int publish(struct runtime *runtime)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&runtime_lock);
+	if (running)
+		error = -EBUSY;
+	else
+		running = runtime;
+	pthread_mutex_unlock(&runtime_lock);
+	return error;
+}
+
+static void unpublish(void)
+{
+	pthread_mutex_lock(&runtime_lock);
+	running = NULL;
+	pthread_mutex_unlock(&runtime_lock);
+}
+
+int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options)
+{
+	static const struct np_run_options defaults = { .workers = 0 };
+	struct main_call call = { .fn = main, .arg = arg };
+	struct runtime *runtime;
+	int error;
+
+	if (!main)
+		return np__invalid("np_run: no function");
+	error = check_options(options ? options : &defaults);
+	if (error)
+		return error;
+	if (np__worker)
+		return -EBUSY;
+	error = create(options ? options : &defaults, &runtime);
+	if (!error)
+		error = publish(runtime);
+	if (!error) {
+		call.runtime = runtime;
+		error = run(runtime, &call);
+		unpublish();
+	}
+	if (runtime)
+		destroy(runtime);
+	return error ? error : call.result;
+}

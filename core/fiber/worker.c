@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fiber/worker.c - a thread that runs fibers: its queue, its switches, its sleep.
+ *
+ * Fibers switch to each other directly; the worker's own stack is for what comes in between: the
+ * poller, messages from other threads, newborn fibers, sleep. A fiber that parks is committed while
+ * it still runs: nobody can resume it anywhere else, so there is nothing to hide from.
+ */
+#include "core/fiber/fiber.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+enum { BUDGET = 16 };       /* calls that did not park before a fiber lets others run */
+enum { TURNS = 256 };       /* switches before the worker looks at the world */
+enum { BUDGET_TURNS = 64 }; /* of them, what a used-up budget counts: those calls took time */
+enum { ADOPT = 16 };        /* newborns taken at a time; what is left may be stolen */
+
+_Thread_local struct worker *np__worker;
+
+/* ---- switching ---------------------------------------------------------------------------- */
+
+/* Go on with @fiber. Returns when somebody switches to @from. */
+static void resume(struct worker *worker, struct fiber *fiber, struct context *from)
+{
+	worker->current = fiber;
+	np__task_current = &fiber->task;
+	fiber->task.budget = BUDGET;
+	np__context_switch(from, &fiber->context, fiber);
+}
+
+static void resume_worker(struct worker *worker, struct context *from)
+{
+	worker->current = NULL;
+	np__task_current = NULL;
+	np__context_switch(from, &worker->context, NULL);
+}
+
+void np__worker_leave(struct worker *worker, struct context *from)
+{
+	struct np_task *next = worker->turns > 0 ? task_list_take(&worker->ready) : NULL;
+
+	if (!next) {
+		resume_worker(worker, from);
+		return;
+	}
+	worker->turns--;
+	resume(worker, np__fiber_of(next), from);
+}
+
+/* ---- the parker --------------------------------------------------------------------------- */
+
+static void fiber_park(struct np_task *self, const struct np_wait *wait, void *arg,
+		       struct np_poller *poller)
+{
+	struct fiber *fiber = np__fiber_of(self);
+
+	(void)poller;
+	fiber->wait_arg = arg;
+	fiber->wait = wait;
+	if (wait->commit(self, arg))
+		np__worker_leave(fiber->worker, &fiber->context);
+	fiber->wait = NULL;
+}
+
+/*
+ * Into the inbox of another worker. It takes all of it at once, so who finds it empty is the one
+ * who has to wake the worker; who does not has been preceded by somebody who did.
+ */
+static void send(struct worker *worker, struct np_task *first, struct np_task *last)
+{
+	struct np_task *old = atomic_load(&worker->inbox);
+
+	do
+		last->next = old;
+	while (!atomic_compare_exchange_weak(&worker->inbox, &old, first));
+	if (!old && atomic_load(&worker->asleep))
+		np_poller_break(worker->poller);
+}
+
+static void fiber_ready(struct np_task *list)
+{
+	while (list) {
+		struct worker *worker = np__fiber_of(list)->worker;
+		struct np_task *first = list;
+		struct np_task *last = first;
+
+		if (worker == np__worker) {
+			list = first->next;
+			np__worker_queue(worker, first);
+			continue;
+		}
+		while (last->next && np__fiber_of(last->next)->worker == worker)
+			last = last->next;
+		list = last->next;
+		send(worker, first, last);
+	}
+}
+
+static void yield(struct fiber *fiber)
+{
+	struct worker *worker = fiber->worker;
+
+	/* Alone: nobody to yield to, but for what comes from outside now and then. */
+	if (!worker->ready.head && worker->turns > 0 &&
+	    !atomic_load_explicit(&worker->newborns.count, memory_order_relaxed)) {
+		worker->turns--;
+		fiber->task.budget = BUDGET;
+		return;
+	}
+	np__worker_queue(worker, &fiber->task);
+	np__worker_leave(worker, &fiber->context);
+}
+
+static void fiber_yield(struct np_task *self)
+{
+	struct worker *worker = np__worker;
+
+	worker->turns = worker->turns > BUDGET_TURNS ? worker->turns - BUDGET_TURNS : 0;
+	yield(np__fiber_of(self));
+}
+
+static int fiber_attend(struct np_task *self, struct np_poller *poller)
+{
+	return np__attend(np__fiber_of(self)->worker->runtime, poller);
+}
+
+const struct np_parker np_parker_fiber = {
+	.name = "fiber",
+	.park = fiber_park,
+	.ready = fiber_ready,
+	.attend = fiber_attend,
+	.yield = fiber_yield,
+};
+
+void np_yield(void)
+{
+	struct fiber *self = np__fiber_self();
+
+	if (self)
+		yield(self);
+	else
+		sched_yield();
+}
+
+/* ---- newborns ----------------------------------------------------------------------------- */
+
+/* From now on the fibers of @list are this worker's. */
+static bool adopt(struct worker *worker, struct fiber *list)
+{
+	bool found = list != NULL;
+
+	while (list) {
+		struct fiber *fiber = list;
+
+		list = fiber->link;
+		np__fiber_begin(fiber, worker);
+	}
+	return found;
+}
+
+/* Not all at once: the first of them may keep the worker busy, and the others could be stolen. */
+static bool take_half(struct worker *worker, struct newborns *newborns)
+{
+	size_t half = (atomic_load(&newborns->count) + 1) / 2;
+
+	return half > 0 && adopt(worker, np__newborns_take(newborns, half < ADOPT ? half : ADOPT));
+}
+
+static bool steal(struct worker *worker)
+{
+	struct runtime *runtime = worker->runtime;
+
+	for (unsigned i = 1; i < runtime->worker_count; i++) {
+		struct worker *victim =
+			&runtime->workers[(worker->index + i) % runtime->worker_count];
+
+		if (take_half(worker, &victim->newborns))
+			return true;
+	}
+	return false;
+}
+
+/* Its own, and those that threads started. */
+static bool take_newborns(struct worker *worker)
+{
+	bool own = take_half(worker, &worker->newborns);
+
+	return take_half(worker, &worker->runtime->outside) || own;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------- */
+
+/* Tasks that others made ready, in the order in which they did. */
+static void empty_inbox(struct worker *worker)
+{
+	struct np_task *list = NULL;
+	struct np_task *task;
+
+	if (!atomic_load_explicit(&worker->inbox, memory_order_relaxed))
+		return;
+	task = atomic_exchange(&worker->inbox, NULL);
+	while (task) {
+		struct np_task *next = task->next;
+
+		task->next = list;
+		list = task;
+		task = next;
+	}
+	fiber_ready(list);
+}
+
+static void look_at_messages(struct worker *worker)
+{
+	empty_inbox(worker);
+	if (atomic_load_explicit(&worker->cancels, memory_order_relaxed))
+		np__cancel_deliver(worker);
+}
+
+/* The poller's wait failed for want of memory or the like: that passes. */
+static void turn(struct worker *worker, int64_t delta_ns)
+{
+	const struct timespec pause = { 0, 1000 * 1000 };
+
+	if (np__poller_turn(worker->poller, delta_ns) < 0)
+		nanosleep(&pause, NULL);
+}
+
+static void set_idle(struct worker *worker, bool idle)
+{
+	if (atomic_exchange(&worker->is_idle, idle) != idle)
+		atomic_fetch_add(&worker->runtime->idle_count, idle ? 1u : ~0u);
+}
+
+static bool has_messages(struct worker *worker)
+{
+	return atomic_load(&worker->inbox) || atomic_load(&worker->cancels) ||
+	       atomic_load(&worker->runtime->finished);
+}
+
+/*
+ * Nothing to run. First say so, then look once more: who starts a fiber or sends a message does it
+ * the other way round.
+ */
+static void wait_for_work(struct worker *worker)
+{
+	set_idle(worker, true);
+	atomic_store(&worker->asleep, true);
+	if (!has_messages(worker) && !take_newborns(worker) && !steal(worker))
+		turn(worker, -1);
+	atomic_store(&worker->asleep, false);
+	set_idle(worker, false);
+}
+
+void np__worker_run(struct worker *worker)
+{
+	np__worker = worker;
+	while (!atomic_load_explicit(&worker->runtime->finished, memory_order_relaxed)) {
+		struct np_task *task;
+
+		look_at_messages(worker);
+		take_newborns(worker);
+		worker->turns = TURNS;
+		task = task_list_take(&worker->ready);
+		if (!task) {
+			wait_for_work(worker);
+			continue;
+		}
+		resume(worker, np__fiber_of(task), &worker->context);
+		if (worker->ready.head)
+			turn(worker, 0);
+	}
+	np__worker = NULL;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/fiber/test_fiber_fd.c - handles in fibers: parking, deadlines, close, cancellation. */
+#include "tests/fiber/fiber_fixture.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+TestSuite(fiber_fd, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
+
+static const int64_t MILLISECOND = 1000000;
+static const int64_t HOUR = INT64_C(3600) * 1000000000;
+
+enum { MESSAGES = 500 };
+
+static int echo(void *arg)
+{
+	struct np_fd *fd = arg;
+	char buf[64];
+	ssize_t n;
+
+	while ((n = np_read(fd, buf, sizeof(buf))) > 0) {
+		n = np_write(fd, buf, (size_t)n);
+		if (n < 0)
+			break;
+	}
+	np_close(fd);
+	return (int)n;
+}
+
+static void converse(struct np_fd *fd)
+{
+	for (int i = 0; i < MESSAGES; i++) {
+		int reply = -1;
+
+		cr_assert_eq(np_write(fd, &i, sizeof(i)), sizeof(i));
+		cr_assert_eq(np_read(fd, &reply, sizeof(reply)), sizeof(reply));
+		cr_assert_eq(reply, i);
+	}
+}
+
+FIBER_TEST(fiber_fd, two_fibers_converse)
+{
+	struct np_group group = { 0 };
+	struct np_fd *fds[2];
+
+	fixture_fd_pair(fds);
+	cr_assert_eq(np_group_go(&group, echo, fds[1]), 0);
+	converse(fds[0]);
+	np_close(fds[0]);
+	cr_assert_eq(np_group_join(&group), 0);
+}
+
+static void *echo_in_thread(void *arg)
+{
+	return (void *)(intptr_t)echo(arg);
+}
+
+FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
+{
+	struct np_fd *fds[2];
+	pthread_t thread;
+	void *result;
+
+	fixture_fd_pair(fds);
+	thread = fixture_start_thread(echo_in_thread, fds[1]);
+	converse(fds[0]);
+	np_close(fds[0]);
+	pthread_join(thread, &result);
+	cr_assert_eq((intptr_t)result, 0);
+}
+
+/* ---- a handle that threads waited on before ------------------------------------------------ */
+
+static struct np_fd *old_fds[2];
+
+static int converse_on_old(void *arg)
+{
+	struct np_group group = { 0 };
+
+	(void)arg;
+	cr_assert_eq(np_group_go(&group, echo, np_ref(old_fds[1])), 0);
+	converse(old_fds[0]);
+	np_cancel_io(old_fds[0]);
+	cr_assert_eq(np_group_join(&group), 0);
+	return 0;
+}
+
+static void join_poller(struct np_fd *fd)
+{
+	char byte;
+
+	cr_assert_eq(np_set_read_deadline(fd, np_deadline(1)), 0);
+	cr_assert_eq(np_read(fd, &byte, 1), NP_EDEADLINE);
+	cr_assert_eq(np_set_read_deadline(fd, 0), 0);
+}
+
+Test(fiber_fd, of_another_poller_work_too)
+{
+	for (unsigned workers = 1; workers < 4; workers++) {
+		fixture_fd_pair(old_fds);
+		join_poller(old_fds[0]);
+		join_poller(old_fds[1]);
+		cr_assert_eq(fiber_run_with(converse_on_old, NULL, workers), 0);
+		np_close(old_fds[0]);
+		np_close(old_fds[1]);
+	}
+}
+
+/* ---- a handle that fibers leave behind ----------------------------------------------------- */
+
+static int leave_behind(void *arg)
+{
+	(void)arg;
+	fixture_fd_pair(old_fds);
+	join_poller(old_fds[0]);
+	join_poller(old_fds[1]);
+	return 0;
+}
+
+Test(fiber_fd, outlive_the_runtime)
+{
+	for (unsigned workers = 1; workers < 4; workers++) {
+		pthread_t thread;
+
+		cr_assert_eq(fiber_run_with(leave_behind, NULL, workers), 0);
+		thread = fixture_start_thread(echo_in_thread, np_ref(old_fds[1]));
+		converse(old_fds[0]);
+		np_close(old_fds[0]);
+		pthread_join(thread, NULL);
+		np_close(old_fds[1]);
+	}
+}
+
+/* ---- deadlines ---------------------------------------------------------------------------- */
+
+FIBER_TEST(fiber_fd, a_deadline_ends_a_read)
+{
+	struct np_fd *fds[2];
+	int64_t deadline;
+	char byte;
+
+	fixture_fd_pair(fds);
+	for (int i = 0; i < 5; i++) {
+		deadline = np_deadline(i * MILLISECOND);
+		cr_assert_eq(np_set_read_deadline(fds[0], deadline), 0);
+		cr_assert_eq(np_read(fds[0], &byte, 1), NP_EDEADLINE);
+		cr_assert_geq(np_time(), deadline);
+	}
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
+/* ---- calls that are ended by others ------------------------------------------------------- */
+
+struct call {
+	struct np_fd *fd;
+	ssize_t (*fn)(struct np_fd *fd);
+	atomic_bool begun;
+};
+
+static ssize_t call_read(struct np_fd *fd)
+{
+	char byte;
+
+	return np_read(fd, &byte, 1);
+}
+
+static ssize_t call_write(struct np_fd *fd)
+{
+	static const char much[1 << 20];
+	ssize_t n;
+
+	do
+		n = np_write(fd, much, sizeof(much));
+	while (n > 0);
+	return n;
+}
+
+static ssize_t call_accept(struct np_fd *fd)
+{
+	struct np_fd *conn;
+
+	return np_accept(fd, &conn);
+}
+
+static int make_call(void *arg)
+{
+	struct call *call = arg;
+
+	atomic_store(&call->begun, true);
+	return (int)call->fn(call->fd);
+}
+
+static void make_fd(ssize_t (*fn)(struct np_fd *fd), struct np_fd *fds[2])
+{
+	fds[1] = NULL;
+	if (fn == call_accept)
+		cr_assert_eq(np_listen("tcp", "127.0.0.1:0", &fds[0]), 0);
+	else
+		fixture_fd_pair(fds);
+}
+
+static ssize_t (*const calls[])(struct np_fd *fd) = { call_read, call_write, call_accept };
+
+/* Three of them, so that two are asleep for the lock. */
+static void end_calls(int (*end)(struct np_fd *fd, struct np_group *group), int expected)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct np_group group = { 0 };
+		struct call call[3];
+		struct np_fd *fds[2];
+
+		make_fd(calls[i], fds);
+		for (int k = 0; k < 3; k++) {
+			call[k] = (struct call){ .fd = fds[0], .fn = calls[i] };
+			cr_assert_eq(np_group_go(&group, make_call, &call[k]), 0);
+		}
+		for (int k = 0; k < 3; k++)
+			FIBER_UNTIL(atomic_load(&call[k].begun));
+		for (int k = 0; k < 50; k++)
+			np_yield(); /* mostly enough for them to park */
+		cr_assert_eq(end(fds[0], &group), 0);
+		cr_assert_eq(np_group_join(&group), expected);
+		np_close(fds[0]);
+		np_close(fds[1]);
+	}
+}
+
+static int end_by_close(struct np_fd *fd, struct np_group *group)
+{
+	(void)group;
+	return np_cancel_io(fd);
+}
+
+static int end_by_cancel(struct np_fd *fd, struct np_group *group)
+{
+	(void)fd;
+	np_group_cancel(group);
+	return 0;
+}
+
+static int end_by_deadline(struct np_fd *fd, struct np_group *group)
+{
+	(void)group;
+	return np_set_deadline(fd, -1);
+}
+
+FIBER_TEST(fiber_fd, close_ends_every_call)
+{
+	end_calls(end_by_close, NP_ECLOSED);
+}
+
+FIBER_TEST(fiber_fd, cancellation_ends_every_call)
+{
+	end_calls(end_by_cancel, NP_ECANCELED);
+}
+
+FIBER_TEST(fiber_fd, an_expired_deadline_ends_every_call)
+{
+	end_calls(end_by_deadline, NP_EDEADLINE);
+}
+
+static int use_cancelled(void *arg)
+{
+	struct np_fd **fds = arg;
+	char byte = 'x';
+	bool ok;
+
+	np_cancel(np_self());
+	ok = np_read(fds[0], &byte, 1) == NP_ECANCELED &&
+	     np_write(fds[0], &byte, 1) == NP_ECANCELED;
+	np_shield(true);
+	ok = ok && np_write(fds[0], "y", 1) == 1 && np_read(fds[1], &byte, 1) == 1 && byte == 'y';
+	np_shield(false);
+	return ok ? -ENOTDIR : -EISDIR;
+}
+
+FIBER_TEST(fiber_fd, calls_of_a_cancelled_fiber_fail_though_they_need_not_wait)
+{
+	struct np_group group = { 0 };
+	struct np_fd *fds[2];
+
+	fixture_fd_pair(fds);
+	cr_assert_eq(np_write(fds[1], "z", 1), 1);
+	cr_assert_eq(np_group_go(&group, use_cancelled, fds), 0);
+	cr_assert_eq(np_group_join(&group), -ENOTDIR);
+	np_close(fds[0]);
+	np_close(fds[1]);
+}
+
+/* ---- fairness ----------------------------------------------------------------------------- */
+
+static atomic_bool stop_flood;
+
+/* Its own peer: never has to wait. */
+static int flood(void *arg)
+{
+	struct np_fd *fds[2];
+	char byte;
+
+	(void)arg;
+	fixture_fd_pair(fds);
+	while (!atomic_load(&stop_flood))
+		if (np_write(fds[0], "x", 1) != 1 || np_read(fds[1], &byte, 1) != 1)
+			return -EISDIR;
+	np_close(fds[0]);
+	np_close(fds[1]);
+	return 0;
+}
+
+FIBER_TEST(fiber_fd, who_never_has_to_wait_leaves_room_for_others)
+{
+	struct np_group group = { 0 };
+	struct np_fd *fds[2];
+
+	atomic_store(&stop_flood, false);
+	fixture_fd_pair(fds);
+	for (unsigned i = 0; i < fiber_workers; i++)
+		cr_assert_eq(np_group_go(&group, flood, NULL), 0);
+	cr_assert_eq(np_group_go(&group, echo, fds[1]), 0);
+	converse(fds[0]);
+	atomic_store(&stop_flood, true);
+	np_close(fds[0]);
+	cr_assert_eq(np_group_join(&group), 0);
+}
+
+/* ---- a server ----------------------------------------------------------------------------- */
+
+static struct np_group server;
+
+static int accept_all(void *arg)
+{
+	struct np_fd *conn;
+	int error;
+
+	while ((error = np_accept(arg, &conn)) == 0)
+		if (np_group_go(&server, echo, conn))
+			np_close(conn);
+	return error == NP_ECLOSED ? 0 : error;
+}
+
+static int dial_and_converse(void *arg)
+{
+	struct np_fd *conn;
+	int error = np_dial("tcp", arg, np_deadline(HOUR), &conn);
+
+	if (!error) {
+		converse(conn);
+		np_close(conn);
+	}
+	return error;
+}
+
+FIBER_TEST(fiber_fd, a_server_serves)
+{
+	char text[NP_ADDR_TEXT_MAX];
+	struct np_group clients = { 0 };
+	struct np_fd *listener;
+	struct np_addr addr;
+
+	cr_assert_eq(np_listen("tcp", "127.0.0.1:0", &listener), 0);
+	cr_assert_eq(np_local_addr(listener, &addr), 0);
+	np_addr_format(&addr, text, sizeof(text));
+	cr_assert_eq(np_group_go(&server, accept_all, listener), 0);
+	for (int i = 0; i < 20; i++)
+		cr_assert_eq(np_group_go(&clients, dial_and_converse, text), 0);
+	cr_assert_eq(np_group_join(&clients), 0);
+	np_cancel_io(listener);
+	cr_assert_eq(np_group_join(&server), 0);
+	np_close(listener);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/fiber/test_run.c - the runtime's beginning and end, starting fibers, yielding, sleeping. */
+#include "tests/fiber/fiber_fixture.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+TestSuite(run, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
+
+static const int64_t MILLISECOND = 1000000;
+
+static atomic_int counter;
+
+static void count(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&counter, 1);
+}
+
+static int return_arg(void *arg)
+{
+	return *(int *)arg;
+}
+
+Test(run, returns_what_main_returns)
+{
+	int value = 42;
+	int error = -ENOTDIR;
+
+	cr_assert_eq(fiber_run_with(return_arg, &value, 1), 42);
+	cr_assert_eq(fiber_run_with(return_arg, &value, 3), 42, "a second time");
+	cr_assert_eq(fiber_run_with(return_arg, &error, 1), -ENOTDIR);
+}
+
+Test(run, refuses_nonsense)
+{
+	struct np_run_options options = { .flags = 1u << 20 };
+
+	cr_assert_eq(np_run(NULL, NULL, NULL), -EINVAL);
+	cr_assert_eq(np_run(return_arg, NULL, &options), -EINVAL);
+	options = (struct np_run_options){ .workers = 100000 };
+	cr_assert_eq(np_run(return_arg, NULL, &options), -EINVAL);
+	options = (struct np_run_options){ .stack_size = SIZE_MAX };
+	cr_assert_eq(np_run(return_arg, NULL, &options), -EINVAL);
+	cr_assert_eq(np_go(NULL, NULL), -EINVAL);
+	cr_assert_eq(np_go(count, NULL), NP_ENORUNTIME);
+	cr_assert_eq(np_cancel(12345), 0, "nobody is as good as somebody who has ended");
+}
+
+static void *run_elsewhere(void *arg)
+{
+	int zero = 0;
+
+	*(int *)arg = np_run(return_arg, &zero, NULL);
+	return NULL;
+}
+
+FIBER_TEST(run, there_is_one_runtime_at_a_time)
+{
+	int result = 0;
+	int zero = 0;
+	pthread_t thread;
+
+	cr_assert_eq(np_run(return_arg, &zero, NULL), -EBUSY);
+	pthread_create(&thread, NULL, run_elsewhere, &result);
+	pthread_join(thread, NULL);
+	cr_assert_eq(result, -EBUSY);
+}
+
+static void first_and_last(void)
+{
+	for (int i = 0; i < 10000; i++)
+		cr_assert_eq(np_go(count, NULL), 0);
+}
+
+Test(run, ends_when_all_have_ended)
+{
+	atomic_store(&counter, 0);
+	fiber_run(first_and_last);
+	cr_assert_eq(counter, 30000, "those that had not begun when main returned run, too");
+}
+
+static pthread_t caller;
+
+static void expect_caller(void)
+{
+	cr_assert(pthread_equal(pthread_self(), caller));
+}
+
+Test(run, main_runs_on_the_calling_thread)
+{
+	caller = pthread_self();
+	fiber_run(expect_caller);
+}
+
+/* ---- who is who --------------------------------------------------------------------------- */
+
+enum { MANY = 1000 };
+
+static np_fiber_id ids[MANY];
+
+static void note_id(void *arg)
+{
+	ids[(uintptr_t)arg] = np_self();
+	atomic_fetch_add(&counter, 1);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const np_fiber_id *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+FIBER_TEST(run, no_two_fibers_have_the_same_id)
+{
+	np_fiber_id self = np_self();
+
+	cr_assert_neq(self, 0);
+	/* In batches, so that records are used again. */
+	for (uintptr_t i = 0; i < MANY; i += 50) {
+		atomic_store(&counter, 0);
+		for (uintptr_t k = i; k < i + 50; k++)
+			cr_assert_eq(np_go(note_id, (void *)k), 0);
+		FIBER_UNTIL(atomic_load(&counter) == 50);
+	}
+	cr_assert_eq(np_self(), self);
+	qsort(ids, MANY, sizeof(ids[0]), compare_ids);
+	for (int i = 0; i < MANY; i++) {
+		cr_assert_neq(ids[i], 0);
+		cr_assert_neq(ids[i], self);
+		cr_assert(i == 0 || ids[i] != ids[i - 1]);
+	}
+}
+
+Test(run, a_thread_is_no_fiber)
+{
+	static const struct np_local local;
+
+	cr_assert_eq(np_self(), 0);
+	cr_assert_eq(np_stack_used(), 0);
+	cr_assert_not(np_is_canceled());
+	cr_assert_eq(np_local_set(&local, &counter), NP_ENORUNTIME);
+	cr_assert_null(np_local_get(&local));
+	np_yield();
+	np_shield(true);
+	np_set_name("nobody");
+	cr_assert_eq(np_sleep(1), 0);
+}
+
+/* ---- order -------------------------------------------------------------------------------- */
+
+static int order[16];
+static int places;
+
+static void take_place(void *arg)
+{
+	order[places++] = (int)(intptr_t)arg;
+	np_yield();
+	order[places++] = (int)(intptr_t)arg + 10;
+}
+
+static int start_in_order(void *arg)
+{
+	(void)arg;
+	places = 0;
+	for (intptr_t i = 0; i < 4; i++)
+		cr_assert_eq(np_go(take_place, (void *)i), 0);
+	cr_assert_eq(places, 0, "a fiber begins when others let it");
+	FIBER_UNTIL(places == 8);
+	return 0;
+}
+
+Test(run, one_worker_runs_them_in_turn)
+{
+	static const int expected[] = { 0, 1, 2, 3, 10, 11, 12, 13 };
+
+	cr_assert_eq(fiber_run_with(start_in_order, NULL, 1), 0);
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(order[i], expected[i], "place %d has %d", i, order[i]);
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+static void *start_from_thread(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		if (np_go(count, NULL) == 0)
+			++*(int *)arg;
+	return NULL;
+}
+
+FIBER_TEST(run, threads_start_fibers_too)
+{
+	pthread_t threads[2];
+	int started[2] = { 0, 0 };
+
+	atomic_store(&counter, 0);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, start_from_thread, &started[i]);
+	FIBER_UNTIL(atomic_load(&counter) == 200);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert_eq(started[0] + started[1], 200);
+}
+
+static _Thread_local int own;
+static atomic_int moved;
+
+/* What a compiler may do with a thread-local variable: keep its address. */
+__attribute__((noinline, optimize("O3"))) static void park_and_look(void *arg)
+{
+	int *address = &own;
+	int *number = &errno;
+
+	(void)arg;
+	for (int i = 0; i < 50; i++) {
+		errno = i;
+		if (i % 2)
+			np_yield();
+		else
+			np_sleep(1000);
+		if (address != &own || number != &errno)
+			atomic_fetch_add(&moved, 1);
+	}
+	atomic_fetch_add(&counter, 1);
+}
+
+FIBER_TEST(run, a_fiber_stays_on_its_thread)
+{
+	atomic_store(&counter, 0);
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(np_go(park_and_look, NULL), 0);
+	FIBER_UNTIL(atomic_load(&counter) == 200);
+	cr_assert_eq(moved, 0);
+}
+
+static pthread_t seen[64];
+
+/* Keeps its worker busy until others have run elsewhere. */
+static void meet(void *arg)
+{
+	seen[(uintptr_t)arg] = pthread_self();
+	atomic_fetch_add(&counter, 1);
+	for (struct fixture_patience patience = { 0 }; atomic_load(&counter) < 2;)
+		fixture_be_patient(&patience, "a second fiber runs at the same time");
+}
+
+static int meet_on_two(void *arg)
+{
+	(void)arg;
+	atomic_store(&counter, 0);
+	for (uintptr_t i = 0; i < 2; i++)
+		cr_assert_eq(np_go(meet, (void *)i), 0);
+	FIBER_UNTIL(atomic_load(&counter) == 2);
+	return 0;
+}
+
+Test(run, newborn_fibers_are_stolen_by_workers_that_have_nothing_to_do)
+{
+	cr_assert_eq(fiber_run_with(meet_on_two, NULL, 2), 0);
+	cr_assert_not(pthread_equal(seen[0], seen[1]));
+}
+
+/* ---- sleep -------------------------------------------------------------------------------- */
+
+FIBER_TEST(run, sleep_is_never_early)
+{
+	static const int64_t durations[] = { 1, 1000, 100000, 3000000 };
+
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		int64_t before = np_time();
+
+		cr_assert_eq(np_sleep(durations[i]), 0);
+		cr_assert_geq(np_time() - before, durations[i]);
+	}
+	cr_assert_eq(np_sleep(0), 0);
+	cr_assert_eq(np_sleep(-5), 0);
+}
+
+static void sleep_and_count(void *arg)
+{
+	(void)arg;
+	if (np_sleep(2 * MILLISECOND) == 0)
+		atomic_fetch_add(&counter, 1);
+}
+
+FIBER_TEST(run, many_sleep_at_once)
+{
+	atomic_store(&counter, 0);
+	for (int i = 0; i < 2000; i++)
+		cr_assert_eq(np_go(sleep_and_count, NULL), 0);
+	FIBER_UNTIL(atomic_load(&counter) == 2000);
+}
+
+/* ---- the stack ---------------------------------------------------------------------------- */
+
+__attribute__((noinline)) static size_t use_stack(size_t size)
+{
+	volatile char buf[16384];
+
+	for (size_t i = 0; i < sizeof(buf); i += 64)
+		buf[i] = 1;
+	return size > sizeof(buf) ? use_stack(size - sizeof(buf)) + (size_t)buf[0] : (size_t)buf[0];
+}
+
+FIBER_TEST(run, the_stack_tells_how_much_of_it_was_used)
+{
+	size_t before = np_stack_used();
+
+	cr_assert_gt(before, 0);
+	cr_assert_gt(use_stack(100000), 0);
+	cr_assert_geq(np_stack_used(), 100000);
+	cr_assert_leq(np_stack_used(), 256 * 1024);
+}
+
+/* ---- fiber-local storage ------------------------------------------------------------------ */
+
+static atomic_int destroyed;
+
+static void destroy(void *value)
+{
+	atomic_fetch_add(&destroyed, *(int *)value);
+	free(value);
+}
+
+static const struct np_local local = { .destroy = destroy };
+static const struct np_local plain;
+
+static void have_own_value(void *arg)
+{
+	int *value = malloc(sizeof(*value));
+
+	*value = (int)(intptr_t)arg;
+	if (np_local_get(&local) == NULL && np_local_set(&local, value) == 0 &&
+	    np_local_set(&plain, arg) == 0) {
+		np_yield();
+		if (np_local_get(&local) == value && np_local_get(&plain) == arg)
+			atomic_fetch_add(&counter, 1);
+	}
+}
+
+static void set_locals(void)
+{
+	for (intptr_t i = 1; i <= 100; i++)
+		cr_assert_eq(np_go(have_own_value, (void *)i), 0);
+}
+
+Test(run, each_fiber_has_its_own_values_and_their_end)
+{
+	atomic_store(&counter, 0);
+	atomic_store(&destroyed, 0);
+	fiber_run(set_locals);
+	cr_assert_eq(counter, 300);
+	cr_assert_eq(destroyed, 3 * 5050);
+}
