@@ -9,10 +9,14 @@
  */
 #include "echo.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int echo_fail(const char *what, int error)
 {
@@ -39,11 +43,39 @@ int echo_listen(const char *address, struct np_fd **ret_listener)
 	return 0;
 }
 
-void echo_wait_for_stop(const sigset_t *stop_signals)
-{
-	int received;
+/* A signal becomes a byte in a pipe, which a task waits for as for any other. */
+static int stop_pipe[2];
 
-	sigwait(stop_signals, &received);
+static void write_stop(int signo)
+{
+	(void)signo;
+	if (write(stop_pipe[1], "", 1) < 0)
+		return; /* full: told already */
+}
+
+static int catch_stop(int *ret_fd)
+{
+	struct sigaction action = { .sa_handler = write_stop, .sa_flags = SA_RESTART };
+
+	if (pipe(stop_pipe) < 0)
+		return -errno;
+	fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	*ret_fd = stop_pipe[0];
+	return 0;
+}
+
+int echo_wait_for_stop(const struct echo_options *options)
+{
+	struct np_fd *stop;
+	int error = np_fd_open(options->stop_fd, 0, &stop);
+
+	if (!error) {
+		error = np_wait(stop, NP_READ);
+		np_close(stop);
+	}
+	return error ? echo_fail("", error) : 0;
 }
 
 static int usage(void)
@@ -58,6 +90,7 @@ int main(int argc, char **argv)
 	struct echo_options options = { .backend = NULL };
 	int (*run)(const struct echo_options *options) = echo_run_fibers;
 	int option;
+	int error;
 
 	while ((option = getopt(argc, argv, "b:m:w:")) != -1) {
 		if (option == 'b') {
@@ -78,10 +111,8 @@ int main(int argc, char **argv)
 		return usage();
 	options.address = argv[optind];
 
-	/* Every thread inherits the mask; one waits for the signals. */
-	sigemptyset(&options.stop_signals);
-	sigaddset(&options.stop_signals, SIGINT);
-	sigaddset(&options.stop_signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &options.stop_signals, NULL);
+	error = catch_stop(&options.stop_fd);
+	if (error)
+		return echo_fail("pipe", error);
 	return run(&options);
 }

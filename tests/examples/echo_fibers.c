@@ -7,8 +7,6 @@
  */
 #include "echo.h"
 
-#include <stdint.h>
-
 struct server {
 	const struct echo_options *options;
 	struct np_fd *listener;
@@ -48,12 +46,6 @@ static int accept_all(void *arg)
 	return 0;
 }
 
-static int wait_for_stop(void *arg)
-{
-	echo_wait_for_stop(arg);
-	return 0;
-}
-
 static int run(void *arg)
 {
 	struct server *server = arg;
@@ -62,13 +54,12 @@ static int run(void *arg)
 	if (error)
 		return error;
 	error = np_group_go(&server->group, accept_all, server);
-	if (!error)
-		error = np_blocking(wait_for_stop,
-				    (void *)(uintptr_t)&server->options->stop_signals);
+	if (error)
+		return echo_fail("", error);
+	error = echo_wait_for_stop(server->options);
 	np_group_cancel(&server->group);
-	if (!error)
-		error = np_group_join(&server->group);
-	return error ? echo_fail("", error) : 0;
+	np_group_join(&server->group);
+	return error;
 }
 
 int echo_run_fibers(const struct echo_options *options)

@@ -142,14 +142,15 @@ static void stop(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
-static int serve_until_stopped(struct server *server, const sigset_t *stop_signals)
+static int serve_until_stopped(struct server *server, const struct echo_options *options)
 {
 	pthread_t acceptor;
 	int error = pthread_create(&acceptor, NULL, accept_all, server);
 
 	if (error)
 		return echo_fail("pthread_create", -error);
-	echo_wait_for_stop(stop_signals);
+	np_task_use_poller(server->accept_poller);
+	echo_wait_for_stop(options);
 	np_cancel_io(server->listener);
 	pthread_join(acceptor, NULL);
 	np_close(server->listener);
@@ -172,7 +173,7 @@ int echo_run_threads(const struct echo_options *options)
 		return echo_fail("poller", error);
 	error = echo_listen(options->address, &server.listener);
 	if (!error)
-		error = serve_until_stopped(&server, &options->stop_signals);
+		error = serve_until_stopped(&server, options);
 	np_poller_destroy(server.accept_poller);
 	np_poller_destroy(server.poller);
 	return error;
