@@ -278,7 +278,7 @@ static int lock_error(struct np_fd *fd, enum fd_mutex_result result, const char 
 				   NULL);
 }
 
-int np__fd_lock(struct np_fd *fd, int side, const char *op)
+int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
 {
 	enum fd_mutex_result result = np__fd_mutex_try_lock(&fd->mutex, side);
 	int error;
@@ -293,10 +293,9 @@ int np__fd_lock(struct np_fd *fd, int side, const char *op)
 	return error;
 }
 
-void np__fd_unlock(struct np_fd *fd, int side)
+void np__fd_destroy(struct np_fd *fd)
 {
-	if (np__fd_mutex_unlock(&fd->mutex, side))
-		destroy(fd);
+	destroy(fd);
 }
 
 int np_cancel_io(struct np_fd *fd)

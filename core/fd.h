@@ -69,8 +69,23 @@ int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
 int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call);
 
 /* The lock of one side, for one call. 0, NP_ECLOSED or NP_ECANCELED; recorded for @op. */
-int np__fd_lock(struct np_fd *fd, int side, const char *op);
-void np__fd_unlock(struct np_fd *fd, int side);
+int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op);
+
+static inline int np__fd_lock(struct np_fd *fd, int side, const char *op)
+{
+	if (np__fd_mutex_try_lock(&fd->mutex, side) == FD_MUTEX_LOCKED)
+		return 0;
+	return np__fd_lock_slowly(fd, side, op);
+}
+
+/* By the one who was told that nobody is left. */
+void np__fd_destroy(struct np_fd *fd);
+
+static inline void np__fd_unlock(struct np_fd *fd, int side)
+{
+	if (np__fd_mutex_unlock(&fd->mutex, side))
+		np__fd_destroy(fd);
+}
 
 /* The poll descriptor, made if there is none. By who holds a reference. 0 or an error. */
 int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc);

@@ -46,11 +46,11 @@ static int prepare(struct np_fd *fd, int mode)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 
-	if (np__task_is_canceled(np_task_self()))
+	if (np__task_is_canceled(np__task_self()))
 		return NP_ECANCELED;
 	if (mode == NP_READ)
 		fd->is_drained = false;
-	return desc ? np_poll_reset(desc, mode) : 0;
+	return desc ? np__poll_reset(desc, mode) : 0;
 }
 
 /* Inlined into each call, so that @attempt is no call through a pointer. */
@@ -82,7 +82,7 @@ static void leave(struct np_fd *fd, int side, ssize_t n)
 {
 	np__fd_unlock(fd, side);
 	if (n >= 0)
-		np__task_spend(np_task_self());
+		np__task_spend(np__task_self());
 }
 
 static int side_of(int mode)
@@ -131,14 +131,12 @@ static ssize_t read_once(struct np_fd *fd, void *arg)
 static int prepare_read(struct np_fd *fd)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
-	int error;
 
 	if (!fd->is_drained || !atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed) ||
 	    !desc || !np__poll_may_skip_read(desc))
 		return prepare(fd, NP_READ);
 	fd->is_drained = false;
-	error = np__poll_check(desc, NP_READ);
-	return error ? error : np_poll_wait(desc, NP_READ);
+	return np__poll_wait_drained(desc);
 }
 
 static ssize_t read_locked(struct np_fd *fd, struct buffer *buffer)

@@ -9,14 +9,14 @@
 enum { COUNT_BITS = 20, REFS_SHIFT = 3, SLEEPERS_SHIFT = REFS_SHIFT + COUNT_BITS };
 
 static const uint64_t CLOSED = BIT(0);
-static const uint64_t REF = BIT(REFS_SHIFT);
+static const uint64_t REF = FD_MUTEX_REF;
 static const uint64_t REFS = (BIT(COUNT_BITS) - 1) << REFS_SHIFT;
 static const char OVERFLOW[] =
 	"more than 1048575 calls at a time on one descriptor, or as many asleep for its lock";
 
 static uint64_t lock_bit(int side)
 {
-	return BIT(1 + side);
+	return FD_MUTEX_LOCK(side);
 }
 
 static uint64_t one_sleeper(int side)
@@ -165,7 +165,7 @@ bool np__fd_mutex_decref(struct fd_mutex *mutex)
 	return is_abandoned(old - REF);
 }
 
-enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side)
+enum fd_mutex_result np__fd_mutex_try_lock_slowly(struct fd_mutex *mutex, int side)
 {
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 
@@ -229,7 +229,7 @@ enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side)
 	}
 }
 
-bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
+bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side)
 {
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 	uint64_t new;

@@ -24,6 +24,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FD_MUTEX_REF        (UINT64_C(1) << 3)
+#define FD_MUTEX_LOCK(side) (UINT64_C(1) << (1 + (side)))
+
 /* Tasks that sleep until somebody releases them; a release that comes first is kept. */
 struct semaphore {
 	struct task_list asleep;
@@ -54,13 +57,32 @@ bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex);
 bool np__fd_mutex_decref(struct fd_mutex *mutex);
 
 /* Lock a side if that can be done without sleeping. */
-enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
+enum fd_mutex_result np__fd_mutex_try_lock_slowly(struct fd_mutex *mutex, int side);
+
+/* The common case in place: nobody else is there, so one step does it. */
+static inline enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side)
+{
+	uint64_t free = 0;
+
+	if (atomic_compare_exchange_strong(&mutex->word, &free, FD_MUTEX_LOCK(side) + FD_MUTEX_REF))
+		return FD_MUTEX_LOCKED;
+	return np__fd_mutex_try_lock_slowly(mutex, side);
+}
 
 /* Lock a side, asleep while somebody else has it. Never FD_MUTEX_BUSY. */
 enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 
 /* True: closed and nobody is left, destroy. */
-bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side);
+bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side);
+
+static inline bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
+{
+	uint64_t mine = FD_MUTEX_LOCK(side) + FD_MUTEX_REF;
+
+	if (atomic_compare_exchange_strong(&mutex->word, &mine, 0))
+		return false;
+	return np__fd_mutex_unlock_slowly(mutex, side);
+}
 
 /* What the one who destroyed says, and the one who closed waits for. */
 void np__fd_mutex_release_closer(struct fd_mutex *mutex);

@@ -165,22 +165,24 @@ static int park(struct np_poll_desc *desc, int side, struct np_task *self,
 	return finish(desc, side);
 }
 
-int np_poll_wait(struct np_poll_desc *desc, int mode)
+/*
+ * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
+ * waits. So here, before the system call, the clock decides.
+ */
+static void expire_by_clock(struct np_poll_desc *desc)
 {
-	struct np_task *self = np_task_self();
-	int side = side_of(mode);
-	int result;
+	struct task_list ready = { .head = NULL };
 
-	if (!desc || side < 0)
-		return -EINVAL;
-	if (!self->parker->park)
-		return -EDEADLK;
-	result = check(desc, side);
-	if (!result)
-		result = prepare(desc, mode, self);
-	if (result)
-		return result;
+	np__poll_expire(desc, np_time(), &ready);
+	np_ready(ready.head);
+}
+
+/* From T1 on, again and again until there is a report or an error. */
+static int wait_registered(struct np_poll_desc *desc, int side, struct np_task *self)
+{
 	for (;;) {
+		int result;
+
 		if (np__task_is_canceled(self))
 			return NP_ECANCELED;
 		result = claim(desc, side);
@@ -198,9 +200,40 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 	}
 }
 
+int np_poll_wait(struct np_poll_desc *desc, int mode)
+{
+	struct np_task *self = np__task_self();
+	int side = side_of(mode);
+	int result;
+
+	if (!desc || side < 0)
+		return -EINVAL;
+	if (!self->parker->park)
+		return -EDEADLK;
+	result = check(desc, side);
+	if (!result)
+		result = prepare(desc, mode, self);
+	return result ? result : wait_registered(desc, side, self);
+}
+
+int np__poll_wait_drained(struct np_poll_desc *desc)
+{
+	struct np_task *self = np__task_self();
+	int error;
+
+	if (!self->parker->park)
+		return -EDEADLK;
+	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0)
+		expire_by_clock(desc);
+	error = check(desc, SIDE_READ); /* even if there is a report, which claim() would take */
+	if (!error)
+		error = prepare(desc, NP_READ, self);
+	return error ? error : wait_registered(desc, SIDE_READ, self);
+}
+
 int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 {
-	struct np_task *self = np_task_self();
+	struct np_task *self = np__task_self();
 	int side = side_of(mode);
 	int result;
 
@@ -257,22 +290,9 @@ int np_poll_end(struct np_poll_desc *desc, int mode)
 	return error ? error : -EAGAIN;
 }
 
-/*
- * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
- * waits. So here, before the system call, the clock decides.
- */
-static void expire_by_clock(struct np_poll_desc *desc)
-{
-	struct task_list ready = { .head = NULL };
-
-	np__poll_expire(desc, np_time(), &ready);
-	np_ready(ready.head);
-}
-
 int np__poll_check(struct np_poll_desc *desc, int mode)
 {
 	int side = side_of(mode);
-
 	int error;
 
 	if (atomic_load_explicit(&desc->deadline[side], memory_order_relaxed) > 0)
@@ -284,21 +304,20 @@ int np__poll_check(struct np_poll_desc *desc, int mode)
 	return error;
 }
 
+int np__poll_reset(struct np_poll_desc *desc, int mode)
+{
+	_Atomic uintptr_t *slot = &desc->slot[side_of(mode)];
+	int error = np__poll_check(desc, mode);
+
+	/* Sequentially consistent: the system call after it must not be done before it. */
+	if (!error && atomic_load_explicit(slot, memory_order_relaxed) == SLOT_READY)
+		atomic_store(slot, SLOT_NIL); /* T13 */
+	return error;
+}
+
 int np_poll_reset(struct np_poll_desc *desc, int mode)
 {
-	_Atomic uintptr_t *slot;
-	int error;
-
-	if (!desc || side_of(mode) < 0)
-		return -EINVAL;
-	error = np__poll_check(desc, mode);
-	if (error)
-		return error;
-	slot = &desc->slot[side_of(mode)];
-	/* Sequentially consistent: the system call after it must not be done before it. */
-	if (atomic_load_explicit(slot, memory_order_relaxed) == SLOT_READY)
-		atomic_store(slot, SLOT_NIL); /* T13 */
-	return 0;
+	return desc && side_of(mode) >= 0 ? np__poll_reset(desc, mode) : -EINVAL;
 }
 
 /*
@@ -372,12 +391,13 @@ void np__poll_event(struct np_poll_desc *desc, uint32_t flags, struct task_list 
 
 bool np__poll_may_skip_read(const struct np_poll_desc *desc)
 {
+	unsigned traits = desc->poller->backend->traits;
 	uint32_t info = atomic_load(&desc->info);
 
 	/* Asking a level-triggered backend is always right: it looks at what is there. */
-	if (desc->poller->backend->traits & RUNTIME_POLL_NEEDS_ARM)
-		return true;
-	return desc->poller->backend->traits & RUNTIME_POLL_REPORTS_PRIORITY &&
+	if (traits & RUNTIME_POLL_NEEDS_ARM)
+		return !(info & INFO_EVENT_ERROR);
+	return traits & RUNTIME_POLL_REPORTS_PRIORITY &&
 	       !(info & (INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR));
 }
 

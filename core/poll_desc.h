@@ -79,6 +79,15 @@ int np__poll_check(struct np_poll_desc *desc, int mode);
  */
 bool np__poll_may_skip_read(const struct np_poll_desc *desc);
 
+/*
+ * Park for reading without having asked the kernel, after np__poll_may_skip_read(): as
+ * np_poll_wait(), by who knows that nothing was left to read. Keeps a report that is latched.
+ */
+int np__poll_wait_drained(struct np_poll_desc *desc);
+
+/* np_poll_reset() without its checks of the arguments. */
+int np__poll_reset(struct np_poll_desc *desc, int mode);
+
 /* The poller's report: T5, T7, T9. Appends who is to be made ready. */
 void np__poll_event(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready);
 

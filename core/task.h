@@ -60,6 +60,14 @@ static inline void np__task_spend(struct np_task *task)
 /* Which task runs on this thread; NULL: the thread's own. */
 extern _Thread_local struct np_task *np__task_current;
 
+/* np_task_self(), in place. */
+static inline struct np_task *np__task_self(void)
+{
+	struct np_task *task = np__task_current;
+
+	return task ? task : np_task_self();
+}
+
 /* The calling thread's own task, whatever runs on it. */
 struct np_task *np__thread_task(void);
 

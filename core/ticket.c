@@ -4,21 +4,6 @@
 
 #include "core/poller.h"
 
-#include <errno.h>
-
-int np__ticket_draw(struct ticket *ticket)
-{
-	struct np_task *self = np_task_self();
-
-	if (!self->parker->park)
-		return -EDEADLK;
-	ticket->task = self;
-	atomic_init(&ticket->state, TICKET_OPEN);
-	ticket->was_parked = false;
-	ticket->timer = (struct timer){ .owner = TIMER_OF_TICKET };
-	return 0;
-}
-
 bool np__ticket_take(struct ticket *ticket, int result, struct task_list *ready)
 {
 	struct np_task *task = ticket->task; /* now: with the ticket taken it may be gone */
@@ -33,15 +18,43 @@ bool np__ticket_take(struct ticket *ticket, int result, struct task_list *ready)
 	return true;
 }
 
+/* The exchange is what the waiter may be waiting for: whatever else is needed is read before. */
+void np__wakeups_settle(struct wakeups *wakeups)
+{
+	struct ticket *ticket = wakeups->claimed;
+
+	while (ticket) {
+		struct ticket *next = ticket->next_claimed;
+		struct np_task *task = ticket->task;
+
+		if (atomic_exchange(&ticket->state, ticket->result) == TICKET_CLAIMED_PARKED)
+			np__wakeups_append(wakeups, task);
+		ticket = next;
+	}
+}
+
+/* With the lock of the queue, which nobody can have had since: the ticket is open. */
+static void park_and_unlock(struct ticket *ticket)
+{
+	ticket->home = np__ticket_thread();
+	atomic_store_explicit(&ticket->state, TICKET_PARKED, memory_order_relaxed);
+	__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
+}
+
 bool np__ticket_commit(struct np_task *task, void *arg)
 {
 	struct ticket *ticket = arg;
-	int expected = TICKET_OPEN;
+	int state = TICKET_OPEN;
 
 	(void)task;
-	ticket->was_parked =
-		atomic_compare_exchange_strong(&ticket->state, &expected, TICKET_PARKED);
-	return ticket->was_parked;
+	if (ticket->lock) {
+		park_and_unlock(ticket);
+		return true;
+	}
+	if (atomic_compare_exchange_strong(&ticket->state, &state, TICKET_PARKED))
+		return true;
+	return state == TICKET_CLAIMED &&
+	       atomic_compare_exchange_strong(&ticket->state, &state, TICKET_CLAIMED_PARKED);
 }
 
 bool np__ticket_retract(struct np_task *task, void *arg)
@@ -61,6 +74,14 @@ static int park(struct ticket *ticket, const struct np_wait *wait, struct np_pol
 	return atomic_load(&ticket->state);
 }
 
+/* The waiter takes its own ticket. A taker who was faster wins, and may have yet to tell. */
+static int give_up(struct ticket *ticket, const struct np_wait *wait, int error)
+{
+	struct task_list nobody = { .head = NULL };
+
+	return np__ticket_take(ticket, error, &nobody) ? error : park(ticket, wait, NULL);
+}
+
 /* With a timer in the poller of the task, which a thread that parks has to turn for it. */
 static int park_until(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns)
 {
@@ -71,7 +92,8 @@ static int park_until(struct ticket *ticket, const struct np_wait *wait, int64_t
 	if (!error)
 		error = np__timers_admit(&poller->timers, 1);
 	if (error)
-		return error;
+		return give_up(ticket, wait, error);
+	ticket->timer = (struct timer){ .owner = TIMER_OF_TICKET };
 	np__poller_arm_ticket(poller, ticket, deadline_ns);
 	result = park(ticket, wait, poller);
 	pthread_mutex_lock(&poller->timers.lock);
@@ -81,25 +103,23 @@ static int park_until(struct ticket *ticket, const struct np_wait *wait, int64_t
 	return result;
 }
 
-/* The waiter takes its own ticket; a taker who was faster wins. */
-static int give_up(struct ticket *ticket, int error)
+static void unlock(struct ticket *ticket)
 {
-	struct task_list nobody = { .head = NULL };
-
-	np__ticket_take(ticket, error, &nobody);
-	return atomic_load(&ticket->state);
+	if (ticket->lock)
+		__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
+	ticket->lock = NULL;
 }
 
-int np__ticket_wait(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns)
+int np__ticket_wait_slowly(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns)
 {
-	int result;
+	bool is_canceled = wait->retract && np__task_is_canceled(ticket->task);
 
-	if (wait->retract && np__task_is_canceled(ticket->task))
-		return give_up(ticket, NP_ECANCELED);
-	if (deadline_ns < 0)
-		return give_up(ticket, NP_EDEADLINE);
-	if (deadline_ns == 0)
+	if (deadline_ns == 0 && !is_canceled)
 		return park(ticket, wait, NULL);
-	result = park_until(ticket, wait, deadline_ns);
-	return result == -ENOMEM ? give_up(ticket, result) : result;
+	unlock(ticket);
+	if (is_canceled)
+		return give_up(ticket, wait, NP_ECANCELED);
+	if (deadline_ns < 0)
+		return give_up(ticket, wait, NP_EDEADLINE);
+	return park_until(ticket, wait, deadline_ns);
 }

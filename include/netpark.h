@@ -5,12 +5,14 @@
 
 #include <netpark/addr.h>
 #include <netpark/base.h>
+#include <netpark/channel.h>
 #include <netpark/fd.h>
 #include <netpark/fiber.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/poll.h>
 #include <netpark/runtime_poll.h>
+#include <netpark/sync.h>
 #include <netpark/version.h>
 
 #endif /* NETPARK_H */

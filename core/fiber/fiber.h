@@ -14,6 +14,7 @@
 #define NETPARK_CORE_FIBER_FIBER_H
 
 #include "core/failure.h"
+#include "core/fiber/overflow.h"
 #include "core/fiber/stack.h"
 #include "core/fiber/switch.h"
 #include "core/fiber/switch_notes.h"
@@ -72,6 +73,7 @@ struct worker {
 	struct fiber *current;  /* NULL: the worker itself */
 	struct context context; /* of its thread */
 	struct switch_note note;
+	struct switch_note grave_note; /* of the fiber that is ending */
 	struct task_list ready;
 	uint32_t turns; /* switches left before it looks at the world */
 
@@ -90,6 +92,7 @@ struct worker {
 	atomic_bool is_idle;             /* looks for newborns when it is woken */
 
 	struct np_failure failure; /* of its fibers: see struct np_task */
+	struct overflow_thread overflow;
 	unsigned index;
 	pthread_t thread;
 };
@@ -117,7 +120,7 @@ struct runtime {
 void np__worker_run(struct worker *worker);
 
 /* Leave the running fiber for whatever comes next. It is queued, parked or at its end. */
-void np__worker_leave(struct worker *worker, struct context *from);
+void np__worker_leave(struct worker *worker, struct context *from, struct switch_note *note);
 
 /* Append to the queue of the worker that runs here. */
 static inline void np__worker_queue(struct worker *worker, struct np_task *task)

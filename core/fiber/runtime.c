@@ -61,6 +61,51 @@ bool np__runtime_is_empty(struct runtime *runtime)
 	return ended == born + atomic_load(&runtime->born_outside);
 }
 
+/* ---- overflow ----------------------------------------------------------------------------- */
+
+/* snprintf(3) is not for signal handlers. */
+static size_t append(char *buf, size_t size, size_t length, const char *text)
+{
+	while (*text && length + 1 < size)
+		buf[length++] = *text++;
+	buf[length] = '\0';
+	return length;
+}
+
+static size_t append_number(char *buf, size_t size, size_t length, uint64_t number)
+{
+	char digits[24];
+	char *first = digits + sizeof(digits) - 1;
+
+	*first = '\0';
+	do
+		*--first = (char)('0' + number % 10);
+	while ((number /= 10));
+	return append(buf, size, length, first);
+}
+
+/* "17 (\"acceptor\"), stack of 262144 bytes" */
+static bool describe_overflow(void *arg, const void *address, char *buf, size_t size)
+{
+	const struct runtime *runtime = arg;
+	const struct fiber *fiber = np__fiber_self();
+	struct stack stack;
+	size_t length;
+
+	if (!np__stack_guards(runtime->depot, address, &stack))
+		return false;
+	length = append_number(buf, size, 0, fiber ? np__fiber_id(fiber) : 0);
+	if (fiber && fiber->name) {
+		length = append(buf, size, length, " (\"");
+		length = append(buf, size, length, fiber->name);
+		length = append(buf, size, length, "\")");
+	}
+	length = append(buf, size, length, ", stack of ");
+	length = append_number(buf, size, length, (uint64_t)(stack.top - stack.low));
+	append(buf, size, length, " bytes");
+	return true;
+}
+
 /* ---- workers ------------------------------------------------------------------------------ */
 
 static int init_worker(struct runtime *runtime, struct worker *worker)
@@ -96,12 +141,22 @@ static void pin(const struct worker *worker)
 		np__sys_pin_thread(worker->index);
 }
 
+/* Without an alternate stack an overflow would only die without being named. */
+static void run_loop(struct worker *worker)
+{
+	bool has_stack = np__overflow_thread_begin(&worker->overflow) == 0;
+
+	np__worker_run(worker);
+	if (has_stack)
+		np__overflow_thread_end(&worker->overflow);
+}
+
 static void *run_worker(void *arg)
 {
 	struct worker *worker = arg;
 
 	pin(worker);
-	np__worker_run(worker);
+	run_loop(worker);
 	return NULL;
 }
 
@@ -218,7 +273,7 @@ static int run(struct runtime *runtime, struct main_call *call)
 	if (error)
 		finish(runtime);
 	else
-		np__worker_run(first);
+		run_loop(first);
 	np__worker = NULL;
 	while (started > 1)
 		pthread_join(runtime->workers[--started].thread, NULL);
@@ -266,7 +321,9 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 		error = publish(runtime);
 	if (!error) {
 		call.runtime = runtime;
+		np__overflow_install(describe_overflow, runtime);
 		error = run(runtime, &call);
+		np__overflow_uninstall();
 		unpublish();
 	}
 	if (runtime)

@@ -73,6 +73,8 @@ static void run_fiber(void *arg)
 {
 	struct fiber *fiber = arg;
 
+	np__note_arrive(&fiber->note);
+	np__note_bury(&fiber->worker->grave_note);
 	if (fiber->group)
 		np__group_leave(fiber->group, fiber, fiber->member(fiber->arg));
 	else
@@ -116,6 +118,7 @@ static void prepare(struct fiber *fiber)
 	fiber->name = NULL;
 	fiber->locals = NULL;
 	np__context_init(&fiber->context, fiber->stack.top, run_fiber);
+	np__note_stack(&fiber->note, fiber->stack.low, fiber->stack.top);
 	atomic_store_explicit(&fiber->state, state | FIBER_LIVE, memory_order_release);
 }
 
@@ -238,11 +241,12 @@ _Noreturn void np__fiber_end(struct fiber *fiber)
 	if (fiber->locals)
 		np__locals_destroy(fiber);
 	count_end(worker);
+	np__note_end(&fiber->note, &worker->grave_note);
 	np__stack_put(worker->stacks, fiber->stack);
 	state = add_flags(fiber, worker, FIBER_ENDED);
 	/* A request that is on its way still names the record: then whoever delivers it puts it. */
 	if (!(state & FIBER_ASKED) || fiber->has_been_told)
 		np__fiber_put(worker, fiber);
-	np__worker_leave(worker, &grave);
+	np__worker_leave(worker, &grave, &worker->grave_note);
 	__builtin_unreachable();
 }

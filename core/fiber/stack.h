@@ -8,7 +8,9 @@
  *
  * The guard of a stack is its lowest pages. Where the kernel has MADV_GUARD_INSTALL (Linux 6.13)
  * a guard costs no memory map, else mprotect(2) makes each stack two of them. Memory comes with
- * touching; what a long-unused stack holds is given back (trimmed), its address space is kept.
+ * touching. Of the stacks that lie free in the depot, those beyond 256 and a quarter of how many
+ * are out are trimmed, the longest free first: their memory goes back to the kernel, their address
+ * space is kept. What a pool keeps, 96 stacks at most, is never trimmed.
  */
 #ifndef NETPARK_CORE_FIBER_STACK_H
 #define NETPARK_CORE_FIBER_STACK_H
@@ -18,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { STACK_BATCH = 32, STACK_POOL_MOST = 96 };
+
 /* A stack as a value: @low is its lowest usable address, @top where it begins, aligned to 16. */
 struct stack {
 	char *low;
@@ -25,7 +29,12 @@ struct stack {
 };
 
 struct stack_depot;
-struct stack_pool;
+
+struct stack_pool {
+	unsigned count;
+	struct stack stacks[STACK_POOL_MOST]; /* the longest free first */
+	struct stack_depot *depot;
+};
 
 /*
  * Stacks of @size bytes of address space each, guard included; 0 is 256 KiB. Rounded up to pages,
@@ -36,19 +45,51 @@ int np__stack_depot_create(size_t size, struct stack_depot **ret_depot);
 /* Every stack has been put back, and every pool destroyed. */
 void np__stack_depot_destroy(struct stack_depot *depot);
 
+/* For tests: guards as on a kernel without guard regions. Before the first stack is taken. */
+void np__stack_depot_use_mprotect(struct stack_depot *depot);
+
+struct stack_stats {
+	size_t out;     /* in use, or free in a pool */
+	size_t free;    /* in the depot */
+	size_t trimmed; /* of the free ones */
+	size_t slabs;
+	bool has_guard_regions; /* known once a stack was taken */
+};
+
+void np__stack_depot_get_stats(struct stack_depot *depot, struct stack_stats *ret_stats);
+
 int np__stack_pool_create(struct stack_depot *depot, struct stack_pool **ret_pool);
 void np__stack_pool_destroy(struct stack_pool *pool);
 
+/* Take a batch from the depot, or give it the oldest. For np__stack_take() and np__stack_put(). */
+int np__stack_pool_fill(struct stack_pool *pool);
+void np__stack_pool_drain(struct stack_pool *pool);
+
 /* By the pool's owner. 0, or -ENOMEM when address space, maps or memory have run out. */
-int np__stack_take(struct stack_pool *pool, struct stack *ret_stack);
+static inline int np__stack_take(struct stack_pool *pool, struct stack *ret_stack)
+{
+	if (pool->count == 0) {
+		int error = np__stack_pool_fill(pool);
+
+		if (error < 0)
+			return error;
+	}
+	*ret_stack = pool->stacks[--pool->count];
+	return 0;
+}
 
 /*
  * By the pool's owner. The caller may still be running on it: it is not touched, trimmed or handed
  * to another thread before the next call on this pool.
  */
-void np__stack_put(struct stack_pool *pool, struct stack stack);
+static inline void np__stack_put(struct stack_pool *pool, struct stack stack)
+{
+	if (pool->count == STACK_POOL_MOST)
+		np__stack_pool_drain(pool);
+	pool->stacks[pool->count++] = stack;
+}
 
-/* The same from a thread without a pool: locked. */
+/* The same from a thread without a pool: locked. Nobody runs on the stack that is put. */
 int np__stack_take_shared(struct stack_depot *depot, struct stack *ret_stack);
 void np__stack_put_shared(struct stack_depot *depot, struct stack stack);
 

@@ -21,32 +21,42 @@ _Thread_local struct worker *np__worker;
 
 /* ---- switching ---------------------------------------------------------------------------- */
 
+static void leave_for(struct context *from, struct switch_note *note, struct context *to,
+		      struct switch_note *to_note, void *arg)
+{
+	np__note_leave(note, to_note, note == &np__worker->grave_note);
+	np__context_switch(from, to, arg);
+	np__note_arrive(note);
+	np__note_bury(&np__worker->grave_note);
+}
+
 /* Go on with @fiber. Returns when somebody switches to @from. */
-static void resume(struct worker *worker, struct fiber *fiber, struct context *from)
+static void resume(struct worker *worker, struct fiber *fiber, struct context *from,
+		   struct switch_note *note)
 {
 	worker->current = fiber;
 	np__task_current = &fiber->task;
 	fiber->task.budget = BUDGET;
-	np__context_switch(from, &fiber->context, fiber);
+	leave_for(from, note, &fiber->context, &fiber->note, fiber);
 }
 
-static void resume_worker(struct worker *worker, struct context *from)
+static void resume_worker(struct worker *worker, struct context *from, struct switch_note *note)
 {
 	worker->current = NULL;
 	np__task_current = NULL;
-	np__context_switch(from, &worker->context, NULL);
+	leave_for(from, note, &worker->context, &worker->note, NULL);
 }
 
-void np__worker_leave(struct worker *worker, struct context *from)
+void np__worker_leave(struct worker *worker, struct context *from, struct switch_note *note)
 {
 	struct np_task *next = worker->turns > 0 ? task_list_take(&worker->ready) : NULL;
 
 	if (!next) {
-		resume_worker(worker, from);
+		resume_worker(worker, from, note);
 		return;
 	}
 	worker->turns--;
-	resume(worker, np__fiber_of(next), from);
+	resume(worker, np__fiber_of(next), from, note);
 }
 
 /* ---- the parker --------------------------------------------------------------------------- */
@@ -60,7 +70,7 @@ static void fiber_park(struct np_task *self, const struct np_wait *wait, void *a
 	fiber->wait_arg = arg;
 	fiber->wait = wait;
 	if (wait->commit(self, arg))
-		np__worker_leave(fiber->worker, &fiber->context);
+		np__worker_leave(fiber->worker, &fiber->context, &fiber->note);
 	fiber->wait = NULL;
 }
 
@@ -110,7 +120,7 @@ static void yield(struct fiber *fiber)
 		return;
 	}
 	np__worker_queue(worker, &fiber->task);
-	np__worker_leave(worker, &fiber->context);
+	np__worker_leave(worker, &fiber->context, &fiber->note);
 }
 
 static void fiber_yield(struct np_task *self)
@@ -256,6 +266,7 @@ static void wait_for_work(struct worker *worker)
 void np__worker_run(struct worker *worker)
 {
 	np__worker = worker;
+	np__note_thread(&worker->note);
 	while (!atomic_load_explicit(&worker->runtime->finished, memory_order_relaxed)) {
 		struct np_task *task;
 
@@ -267,7 +278,7 @@ void np__worker_run(struct worker *worker)
 			wait_for_work(worker);
 			continue;
 		}
-		resume(worker, np__fiber_of(task), &worker->context);
+		resume(worker, np__fiber_of(task), &worker->context, &worker->note);
 		if (worker->ready.head)
 			turn(worker, 0);
 	}

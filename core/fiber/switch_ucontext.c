@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fiber/switch_ucontext.c - switching with what POSIX had: slow (two system calls for the
+ * signal mask), but everywhere.
+ */
+#include "core/fiber/switch.h"
+
+#include <stdint.h>
+#include <ucontext.h>
+
+struct record {
+	ucontext_t registers;
+	context_entry *entry;
+	void *arg; /* what the switch to it passed */
+};
+
+/* makecontext() passes ints. */
+static void begin(unsigned high, unsigned low)
+{
+	struct record *record = (struct record *)((uintptr_t)high << 16 << 16 | low);
+
+	record->entry(record->arg);
+}
+
+/* The record is at the top of the stack, the stack proper below. */
+void np__context_init(struct context *context, void *top, context_entry *entry)
+{
+	uintptr_t place = ((uintptr_t)top - sizeof(struct record)) & ~(uintptr_t)15;
+	struct record *record = (struct record *)place;
+	enum { SEEN = 8192 }; /* makecontext() wants a size; it only computes the top from it */
+
+	getcontext(&record->registers);
+	record->registers.uc_stack.ss_sp = (char *)place - SEEN;
+	record->registers.uc_stack.ss_size = SEEN;
+	record->registers.uc_link = NULL;
+	record->entry = entry;
+	makecontext(&record->registers, (void (*)(void))begin, 2,
+		    (unsigned)((uint64_t)(uintptr_t)record >> 32), (unsigned)(uintptr_t)record);
+	context->sp = record;
+}
+
+/* Where the calling context is kept while it does not run: in its own frame. */
+void *np__context_switch(struct context *from, struct context *to, void *arg)
+{
+	struct record self;
+	struct record *other = to->sp;
+
+	from->sp = &self;
+	other->arg = arg;
+	swapcontext(&self.registers, &other->registers);
+	return self.arg;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/fiber/switch_x86_64.S - see switch.h. System V ABI: rbx, rbp, r12 to r15 are kept, and the
+ * control words of SSE and x87, which are only loaded if they differ: loading is slow.
+ *
+ * A context that does not run, from its stack pointer up:
+ *
+ *	 0 mxcsr   4 x87 control word   8 r15  16 r14  24 r13  32 r12  40 rbx  48 rbp  56 where to go on
+ *
+ * The switch goes on by a jump: to an address that the shadow stack of a processor with CET does
+ * not have on top. So nothing here is marked as fit for shadow stacks, and no program is that has it
+ * linked in.
+ */
+#include "core/fiber/switch_asm.h"
+
+	.text
+
+/* void *np__context_switch(struct context *from, struct context *to, void *arg) */
+FUNCTION(np__context_switch)
+	.cfi_startproc
+	endbr64
+	pushq	%rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbp, 0
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	pushq	%r14
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
+	pushq	%r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+	movl	(%rsp), %r8d
+	movzwl	4(%rsp), %r9d
+	movq	%rsp, (%rdi)
+
+	/* From here on the other stack, which looks the same. */
+	movq	(%rsi), %rsp
+	movq	%rdx, %rax
+	cmpl	(%rsp), %r8d
+	jne	2f
+1:	cmpw	4(%rsp), %r9w
+	jne	3f
+4:	.cfi_remember_state
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbp
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rcx
+	jmpq	*%rcx
+
+	.cfi_restore_state
+2:	ldmxcsr	(%rsp)
+	jmp	1b
+3:	fldcw	4(%rsp)
+	jmp	4b
+	.cfi_endproc
+END(np__context_switch)
+
+/* Where a new context begins: r12 is its entry, rax what the first switch to it passed. */
+FUNCTION(np__context_begin)
+	.cfi_startproc
+	.cfi_undefined %rip	/* unwinding ends here */
+	endbr64
+	movq	%rax, %rdi
+	callq	*%r12
+	ud2
+	.cfi_endproc
+END(np__context_begin)

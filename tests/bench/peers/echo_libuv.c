@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/bench/peers/echo_libuv.c - libuv, with one buffer for each connection, in its record.
+ *
+ * The answer is tried at once, which needs neither a request nor a turn of the loop. What does not
+ * fit goes into the connection's one write request, and reading pauses: the buffer is in use.
+ */
+#include "peer.h"
+
+#include <signal.h>
+#include <uv.h>
+
+struct conn {
+	uv_tcp_t tcp;
+	uv_write_t write;
+	char buf[];
+};
+
+static struct peer_options options;
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void end(struct conn *conn)
+{
+	if (!uv_is_closing((uv_handle_t *)&conn->tcp))
+		uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+	struct conn *conn = handle->data;
+
+	(void)suggested;
+	*ret_buf = uv_buf_init(conn->buf, (unsigned)options.buffer_size);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct conn *conn = write->data;
+
+	if (status < 0)
+		end(conn);
+	else
+		uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *conn = stream->data;
+	uv_buf_t rest;
+	int written;
+
+	if (n == 0)
+		return;
+	if (n < 0) {
+		end(conn);
+		return;
+	}
+	rest = uv_buf_init(buf->base, (unsigned)n);
+	written = uv_try_write(stream, &rest, 1);
+	if (written == n)
+		return;
+	if (written < 0 && written != UV_EAGAIN) {
+		end(conn);
+		return;
+	}
+	if (written > 0)
+		rest = uv_buf_init(buf->base + written, (unsigned)(n - written));
+	uv_read_stop(stream);
+	if (uv_write(&conn->write, stream, &rest, 1, on_written) != 0)
+		end(conn);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct conn *conn = malloc(sizeof(*conn) + options.buffer_size);
+
+	if (status < 0 || !conn)
+		die("a connection that cannot be accepted");
+	uv_tcp_init(listener->loop, &conn->tcp);
+	conn->tcp.data = conn;
+	conn->write.data = conn;
+	if (uv_accept(listener, (uv_stream_t *)&conn->tcp) == 0)
+		uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
+	else
+		end(conn);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	(void)number;
+	uv_stop(handle->loop);
+}
+
+int main(int argc, char **argv)
+{
+	uv_loop_t *loop = uv_default_loop();
+	uv_tcp_t listener;
+	uv_signal_t stop;
+
+	options = peer_parse(argc, argv);
+	signal(SIGPIPE, SIG_IGN);
+	uv_tcp_init(loop, &listener);
+	uv_signal_init(loop, &stop);
+	if (uv_tcp_open(&listener, peer_listen(options.address)) != 0 ||
+	    uv_listen((uv_stream_t *)&listener, PEER_BACKLOG, on_connection) != 0 ||
+	    uv_signal_start(&stop, on_signal, SIGTERM) != 0)
+		die("libuv refuses the listener");
+	uv_run(loop, UV_RUN_DEFAULT);
+	return 0;
+}

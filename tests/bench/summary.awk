@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# tests/bench/summary.awk - a table of medians from many rounds.
+#
+# Reads lines of ROUND SERVER KEY=VALUE... A ratio is to server "epoll" in the same round, and the
+# median is of these ratios: what disturbs a whole round cancels out. Variables: order, the servers;
+# cpu=0 leaves out the processor time, which says nothing where not all work is counted; only, the one
+# key to show.
+
+{
+	round = $1
+	server = $2
+	if (round > rounds)
+		rounds = round
+	for (i = 3; i <= NF; i++) {
+		split($i, pair, "=")
+		value[round, server, pair[1]] = pair[2]
+	}
+}
+
+# Fill sorted[] with what is there of key, over the value of base in the same round if base is given.
+function collect(server, key, base,    round, n, i, x) {
+	n = 0
+	for (round = 1; round <= rounds; round++) {
+		if (!((round, server, key) in value))
+			continue
+		x = value[round, server, key]
+		if (base != "") {
+			if (!((round, base, key) in value) || value[round, base, key] == 0)
+				continue
+			x /= value[round, base, key]
+		}
+		for (i = ++n; i > 1 && sorted[i - 1] > x; i--)
+			sorted[i] = sorted[i - 1]
+		sorted[i] = x
+	}
+	return n
+}
+
+function median(n) {
+	return n % 2 ? sorted[(n + 1) / 2] : (sorted[n / 2] + sorted[n / 2 + 1]) / 2
+}
+
+function show(server, key, base, scale, format, has_spread,    n, m) {
+	n = collect(server, key, base)
+	if (n == 0)
+		return "-"
+	m = sprintf(format, median(n) / scale)
+	if (!has_spread)
+		return m
+	return m " (" sprintf(format, sorted[1] / scale) ".." sprintf(format, sorted[n] / scale) ")"
+}
+
+# The kernel splits user from system by its ticks, too coarse for one round: the mean of all.
+function mean(server, key,    n, i, sum) {
+	n = collect(server, key, "")
+	for (i = 1; i <= n; i++)
+		sum += sorted[i]
+	return n ? sprintf("%.2f", sum / n / 1000) : "-"
+}
+
+function show_only(names, count,    s) {
+	for (s = 1; s <= count; s++)
+		printf "%-17s %28s %20s\n", names[s], show(names[s], only, "", 1, "%.0f", 1),
+			show(names[s], only, "epoll", 1, "%.3f", 1)
+}
+
+END {
+	count = split(order, names, " ")
+	if (only != "") {
+		printf "%-17s %28s %20s\n", "", only, "ratio"
+		show_only(names, count)
+		exit
+	}
+	printf "%-17s %28s %18s", "", "requests/s", "ratio"
+	if (cpu != 0)
+		printf " %22s %18s %6s %6s", "CPU us/request", "ratio", "user", "system"
+	printf " %8s %8s %8s\n", "p50 us", "p99", "p99.9"
+	for (s = 1; s <= count; s++) {
+		name = names[s]
+		printf "%-17s %28s %18s", name, show(name, "rate", "", 1, "%.0f", 1),
+			show(name, "rate", "epoll", 1, "%.2f", 1)
+		if (cpu != 0)
+			printf " %22s %18s %6s %6s", show(name, "cpu", "", 1000, "%.2f", 1),
+				show(name, "cpu", "epoll", 1, "%.3f", 1), mean(name, "user"), mean(name, "system")
+		printf " %8s %8s %8s\n", show(name, "p50", "", 1, "%.0f", 0), show(name, "p99", "", 1, "%.0f", 0),
+			show(name, "p999", "", 1, "%.0f", 0)
+	}
+}
