@@ -19,18 +19,26 @@ storey() {
 
 base='netpark/(base|addr|version)\.h|core/(sys|misuse|addr)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
-poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller)\\.h"
+poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
+sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
+fiber="$poll|netpark/fiber\\.h|core/fiber/[a-z_]+\\.h"
 net="$fd|netpark/net\\.h|core/net/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
 storey 'include/netpark/runtime_poll.h include/netpark/park.h include/netpark/fd.h' 'netpark/base\.h'
 storey 'include/netpark/poll.h' 'netpark/(base|park|runtime_poll)\.h'
+storey 'include/netpark/sync.h' 'netpark/base\.h'
+storey 'include/netpark/channel.h' 'netpark/(base|sync)\.h'
+storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
 storey 'core/sys*.[ch] core/time.c core/misuse.[ch] core/addr.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"
-storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/park_thread.c' "$poll"
+storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch]' "$poll"
+storey 'core/park_thread.c' "$poll"
+storey 'core/sync/*.[ch]' "$sync"
+storey 'core/fiber/*.[chS]' "$fiber"
 storey 'core/fd*.[ch]' "$fd"
 storey 'core/net/*.[ch]' "$net"
 
@@ -38,7 +46,8 @@ storey 'core/net/*.[ch]' "$net"
 for file in core/*.[ch]; do
 	case $file in
 	core/sys*|core/time.c|core/misuse.*|core/addr.*|core/task.*|core/failure.*) ;;
-	core/poll_desc.*|core/desc_table.*|core/timers.*|core/poller.*|core/park_thread.c|core/fd*) ;;
+	core/poll_desc.*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
+	core/park_thread.c|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;
 	esac
 done

@@ -32,10 +32,10 @@ static struct {
 
 static const struct sigaction *action_before(int number)
 {
-	int i = 0;
+	int i = SIGNALS - 1;
 
-	while (signals[i] != number)
-		i++;
+	while (i > 0 && signals[i] != number)
+		i--;
 	return &overflow.before[i];
 }
 

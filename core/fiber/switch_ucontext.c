@@ -42,9 +42,10 @@ void np__context_init(struct context *context, void *top, context_entry *entry)
 /* Where the calling context is kept while it does not run: in its own frame. */
 void *np__context_switch(struct context *from, struct context *to, void *arg)
 {
-	struct record self;
+	struct record self = { .arg = NULL };
 	struct record *other = to->sp;
 
+	/* cppcheck-suppress autoVariables ; @from does not run while this frame is gone */
 	from->sp = &self;
 	other->arg = arg;
 	swapcontext(&self.registers, &other->registers);

@@ -93,19 +93,21 @@ static int wait_in(struct np_channel *channel, struct np_select_case *self,
 
 static int wait_to_send(struct np_channel *channel, const void *element, int64_t deadline_ns)
 {
-	struct np_select_case self;
+	struct np_select_case self = {
+		.element = (void *)(uintptr_t)element, /* of a sender only reads */
+		.operation = NP_SELECT_SEND,
+	};
 
-	self.element = (void *)(uintptr_t)element; /* of a sender only reads */
-	self.operation = NP_SELECT_SEND;
 	return wait_in(channel, &self, &send_wait, deadline_ns);
 }
 
 static int wait_to_receive(struct np_channel *channel, void *ret_element, int64_t deadline_ns)
 {
-	struct np_select_case self;
+	struct np_select_case self = {
+		.element = ret_element,
+		.operation = NP_SELECT_RECEIVE,
+	};
 
-	self.element = ret_element;
-	self.operation = NP_SELECT_RECEIVE;
 	return wait_in(channel, &self, &receive_wait, deadline_ns);
 }
 

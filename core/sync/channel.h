@@ -32,7 +32,7 @@ struct np_channel {
 /* One word is the size that matters most: a pointer. */
 static inline void channel_copy(const struct np_channel *channel, void *to, const void *from)
 {
-	if (!to)
+	if (!to || !from) /* dropped, or of no size */
 		return;
 	if (channel->element_size == sizeof(uint64_t))
 		memcpy(to, from, sizeof(uint64_t));

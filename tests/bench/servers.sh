@@ -50,12 +50,14 @@ load() {
 	timeout 120 taskset -c "$load_cpu" "$bench/load" "$@" "$address"
 }
 
-# Of servers $*, those that start and stop, in $servers; a line for each other.
+# Of servers $*, those that start and stop, in $servers; a line for each other, and for what one has to
+# say about itself.
 find_servers() {
 	servers=
 	for name in "$@"; do
 		if start_server "$name" 512 && stop_server; then
 			servers="$servers $name"
+			[ ! -s "$work/stderr" ] || echo "$name: $(head -n 1 "$work/stderr")"
 		else
 			echo "$name is left out: $(head -n 1 "$work/stderr")"
 		fi

@@ -3,7 +3,7 @@
 #
 # Reads lines of ROUND SERVER KEY=VALUE... A ratio is to server "epoll" in the same round, and the
 # median is of these ratios: what disturbs a whole round cancels out. Variables: order, the servers;
-# cpu=0 leaves out the processor time, which says nothing where not all work is counted; only, the one
+# nocpu leaves out the processor time, which says nothing where not all work is counted; only, the one
 # key to show.
 
 {
@@ -72,14 +72,14 @@ END {
 		exit
 	}
 	printf "%-17s %28s %18s", "", "requests/s", "ratio"
-	if (cpu != 0)
+	if (!nocpu)
 		printf " %22s %18s %6s %6s", "CPU us/request", "ratio", "user", "system"
 	printf " %8s %8s %8s\n", "p50 us", "p99", "p99.9"
 	for (s = 1; s <= count; s++) {
 		name = names[s]
 		printf "%-17s %28s %18s", name, show(name, "rate", "", 1, "%.0f", 1),
 			show(name, "rate", "epoll", 1, "%.2f", 1)
-		if (cpu != 0)
+		if (!nocpu)
 			printf " %22s %18s %6s %6s", show(name, "cpu", "", 1000, "%.2f", 1),
 				show(name, "cpu", "epoll", 1, "%.3f", 1), mean(name, "user"), mean(name, "system")
 		printf " %8s %8s %8s\n", show(name, "p50", "", 1, "%.0f", 0), show(name, "p99", "", 1, "%.0f", 0),

@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: MIT
 # What a round trip on a lone connection costs in system calls, seen from outside.
 #
-#	run_strace.sh STRACE ECHO CLIENT BACKEND
+#	run_strace.sh STRACE ECHO CLIENT BACKEND MODE        MODE as for run_echo.sh
 #
 # Fails unless the server makes one wait, one read and one write for each round trip and nothing else,
 # within a few calls for starting and stopping. Exits 77 (skipped) where tracing is not allowed.
 set -u
-strace=$1 echo=$2 client=$3 backend=$4
+strace=$1 echo=$2 client=$3 backend=$4 mode=$5
 round_trips=500
 
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 "$strace" -f -o "$dir/probe" true 2>/dev/null || exit 77
 mkfifo "$dir/address" || exit 1
-"$strace" -f -o "$dir/trace" "$echo" -b "$backend" 127.0.0.1:0 >"$dir/address" &
+# shellcheck disable=SC2086
+"$strace" -f -o "$dir/trace" "$echo" -b "$backend" -m $mode 127.0.0.1:0 >"$dir/address" &
 tracer=$!
 read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
 "$client" "$address" 1 "$round_trips" || exit 1

@@ -210,20 +210,30 @@ FIBER_TEST(run, threads_start_fibers_too)
 static _Thread_local int own;
 static atomic_int moved;
 
-/* What a compiler may do with a thread-local variable: keep its address. */
-__attribute__((noinline, optimize("O3"))) static void park_and_look(void *arg)
+/* Not inlined, so that they look anew. */
+__attribute__((noinline)) static int *address_of_own(void)
 {
-	int *address = &own;
-	int *number = &errno;
+	return &own;
+}
+
+__attribute__((noinline)) static int *address_of_errno(void)
+{
+	return &errno;
+}
+
+/* What a compiler may do with a thread-local variable: keep its address. */
+static void park_and_look(void *arg)
+{
+	int *address = address_of_own();
+	int *number = address_of_errno();
 
 	(void)arg;
 	for (int i = 0; i < 50; i++) {
-		errno = i;
 		if (i % 2)
 			np_yield();
 		else
 			np_sleep(1000);
-		if (address != &own || number != &errno)
+		if (address != address_of_own() || number != address_of_errno())
 			atomic_fetch_add(&moved, 1);
 	}
 	atomic_fetch_add(&counter, 1);
