@@ -31,6 +31,7 @@ void np__context_init(struct context *context, void *top, context_entry *entry);
 /*
  * Store what runs here into @from and go on with @to. Returns, when somebody switches to @from
  * again, the @arg of that switch. @to is used up: it must be stored anew before it is switched to.
+ * Both may be the same: then it returns @arg at once.
  */
 void *np__context_switch(struct context *from, struct context *to, void *arg);
 

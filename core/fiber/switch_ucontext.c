@@ -43,10 +43,12 @@ void np__context_init(struct context *context, void *top, context_entry *entry)
 void *np__context_switch(struct context *from, struct context *to, void *arg)
 {
 	struct record self = { .arg = NULL };
-	struct record *other = to->sp;
+	struct record *other;
 
-	/* cppcheck-suppress autoVariables ; @from does not run while this frame is gone */
+	/* First, since both may be the same. */
+	/* cppcheck-suppress autoVariables ; the frame is there for as long as @from does not run */
 	from->sp = &self;
+	other = to->sp;
 	other->arg = arg;
 	swapcontext(&self.registers, &other->registers);
 	return self.arg;

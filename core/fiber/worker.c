@@ -112,12 +112,16 @@ static void yield(struct fiber *fiber)
 {
 	struct worker *worker = fiber->worker;
 
-	/* Alone: nobody to yield to, but for what comes from outside now and then. */
-	if (!worker->ready.head && worker->turns > 0 &&
-	    !atomic_load_explicit(&worker->newborns.count, memory_order_relaxed)) {
-		worker->turns--;
-		fiber->task.budget = BUDGET;
-		return;
+	if (!worker->ready.head) {
+		/* Those that have not begun are the worker's to find. */
+		if (atomic_load_explicit(&worker->newborns.count, memory_order_relaxed) > 0)
+			worker->turns = 0;
+		/* Alone: nobody to yield to, but for what comes from outside now and then. */
+		if (worker->turns > 0) {
+			worker->turns--;
+			fiber->task.budget = BUDGET;
+			return;
+		}
 	}
 	np__worker_queue(worker, &fiber->task);
 	np__worker_leave(worker, &fiber->context, &fiber->note);

@@ -26,7 +26,7 @@ enum { EXIT_DONE = 0, EXIT_BROKEN = 1, EXIT_HANDLED = 7 };
 struct outcome {
 	int exit;   /* status, or -1 */
 	int signal; /* that ended it, or 0 */
-	char text[512];
+	char text[16384];
 };
 
 /* In the child, where Criterion's own checks would be no use. */
@@ -80,17 +80,20 @@ static void expect_exit(void (*fn)(void), int status)
 
 	cr_assert_eq(outcome.exit, status, "exit %d, signal %d: %s", outcome.exit, outcome.signal,
 		     outcome.text);
-	cr_assert_str_empty(outcome.text);
+	cr_assert_null(strstr(outcome.text, "netpark"), "%s", outcome.text);
 }
 
-/* Of a fault; @text is all that it says. */
-static void expect_death(void (*fn)(void), const char *text)
+/* Of a fault; @told is all that we say. A sanitizer or Valgrind may have said something, too. */
+static void expect_death(void (*fn)(void), const char *told)
 {
 	struct outcome outcome = run(fn);
+	const char *ours = strstr(outcome.text, "netpark");
 
 	cr_assert(outcome.signal == SIGSEGV || outcome.signal == SIGBUS, "exit %d, signal %d: %s",
 		  outcome.exit, outcome.signal, outcome.text);
-	cr_assert_str_eq(outcome.text, text);
+	cr_assert_eq(ours != NULL, told != NULL, "%s", outcome.text);
+	cr_assert(!told || strncmp(ours, told, strlen(told)) == 0, "%s", outcome.text);
+	cr_assert(!told || !strstr(ours + strlen(told), "netpark"), "%s", outcome.text);
 }
 
 /* ---- what a runtime would have ------------------------------------------------------------ */
@@ -236,20 +239,22 @@ static void overflow_with_a_long_name(void)
 Test(overflow, a_name_too_long_is_cut)
 {
 	struct outcome outcome = run(overflow_with_a_long_name);
-	size_t length = strlen(outcome.text);
+	const char *name_told = strstr(outcome.text, "fiber n");
+	size_t length = name_told ? strspn(name_told + 6, "n") : 0;
 
 	cr_assert_neq(outcome.signal, 0);
 	cr_assert(length > 200 && length < 300, "%zu", length);
-	cr_assert_str_eq(outcome.text + length - 2, "n\n");
+	cr_assert_eq(name_told[6 + length], '\n');
 }
 
 /* ---- other faults ------------------------------------------------------------------------- */
 
 static char *forbidden;
 
+/* To write to, that is: Valgrind finds no fault with the rest. */
 static void make_forbidden(void)
 {
-	forbidden = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0);
+	forbidden = mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANON, -1, 0);
 	must(forbidden != MAP_FAILED);
 }
 
@@ -313,7 +318,7 @@ static void fault_above_none(void)
 
 Test(overflow, another_fault_kills_as_it_did_and_nothing_is_said)
 {
-	expect_death(fault_above_none, "");
+	expect_death(fault_above_none, NULL);
 }
 
 static void fault_above_ignorance(void)
@@ -327,7 +332,7 @@ static void fault_above_ignorance(void)
 
 Test(overflow, a_fault_cannot_be_ignored)
 {
-	expect_death(fault_above_ignorance, "");
+	expect_death(fault_above_ignorance, NULL);
 }
 
 static void mend(int number, siginfo_t *info, void *context)
@@ -355,6 +360,8 @@ Test(overflow, a_handler_may_mend_what_was_wrong_and_return)
 	expect_exit(fault_and_go_on, EXIT_DONE);
 }
 
+static const char mended[] = "netpark's test mended it\n";
+
 static void fault_twice_above_a_handler_for_once(void)
 {
 	make_forbidden();
@@ -362,14 +369,14 @@ static void fault_twice_above_a_handler_for_once(void)
 	begin();
 	fault();
 	must(*forbidden == 1);
-	must(write(STDERR_FILENO, "mended\n", 7) == 7);
+	must(write(STDERR_FILENO, mended, sizeof(mended) - 1) == sizeof(mended) - 1);
 	make_forbidden();
 	fault();
 }
 
 Test(overflow, a_handler_for_once_is_called_once)
 {
-	expect_death(fault_twice_above_a_handler_for_once, "mended\n");
+	expect_death(fault_twice_above_a_handler_for_once, mended);
 }
 
 static void expect_mask(int number, siginfo_t *info, void *context)
@@ -418,7 +425,7 @@ static void send_above_a_handler(void)
 
 Test(overflow, a_signal_that_was_sent_does_what_it_did)
 {
-	expect_death(send_above_none, "");
+	expect_death(send_above_none, NULL);
 	expect_exit(send_above_ignorance, EXIT_DONE);
 	expect_exit(send_above_a_handler, EXIT_HANDLED);
 }
@@ -570,5 +577,5 @@ static void touch_below_alternate_stack(void)
 
 Test(overflow, the_alternate_stack_has_a_guard)
 {
-	expect_death(touch_below_alternate_stack, "");
+	expect_death(touch_below_alternate_stack, NULL);
 }
