@@ -94,9 +94,9 @@ static int reserve(struct stack_depot *depot, size_t needed)
 	return 0;
 }
 
-static unsigned carve(struct stack_depot *depot, struct stack *stacks, unsigned most)
+static size_t carve(struct stack_depot *depot, struct stack *stacks, size_t most)
 {
-	unsigned count = 0;
+	size_t count = 0;
 
 	if (reserve(depot, depot->out + depot->count + most) < 0)
 		return 0;
@@ -106,10 +106,10 @@ static unsigned carve(struct stack_depot *depot, struct stack *stacks, unsigned 
 }
 
 /* The last to become free first. What is being trimmed, and the cold below it, is out of reach. */
-static unsigned reuse(struct stack_depot *depot, struct stack *stacks, unsigned most)
+static size_t reuse(struct stack_depot *depot, struct stack *stacks, size_t most)
 {
 	size_t available = depot->count - (depot->busy ? depot->cold + depot->busy : 0);
-	unsigned count = available < most ? (unsigned)available : most;
+	size_t count = available < most ? available : most;
 
 	depot->count -= count;
 	if (count > 0)
@@ -119,10 +119,10 @@ static unsigned reuse(struct stack_depot *depot, struct stack *stacks, unsigned 
 	return count;
 }
 
-/* From 1 to @most stacks, or -ENOMEM. */
-static int take(struct stack_depot *depot, struct stack *stacks, unsigned most)
+/* From 1 to @most stacks; 0 if there is no memory for even one. */
+static size_t take(struct stack_depot *depot, struct stack *stacks, size_t most)
 {
-	unsigned count;
+	size_t count;
 
 	pthread_mutex_lock(&depot->lock);
 	count = reuse(depot, stacks, most);
@@ -130,7 +130,7 @@ static int take(struct stack_depot *depot, struct stack *stacks, unsigned most)
 		count = carve(depot, stacks, most);
 	depot->out += count;
 	pthread_mutex_unlock(&depot->lock);
-	return count > 0 ? (int)count : -ENOMEM;
+	return count;
 }
 
 /* ---- giving back -------------------------------------------------------------------------- */
@@ -176,7 +176,7 @@ static void trim(struct stack_depot *depot, const struct stack *stacks, size_t c
 	end_trim(depot);
 }
 
-static void put(struct stack_depot *depot, const struct stack *stacks, unsigned count)
+static void put(struct stack_depot *depot, const struct stack *stacks, size_t count)
 {
 	struct stack excess[TRIM_MOST];
 	size_t excess_count;
@@ -193,9 +193,7 @@ static void put(struct stack_depot *depot, const struct stack *stacks, unsigned 
 
 int np__stack_take_shared(struct stack_depot *depot, struct stack *ret_stack)
 {
-	int count = take(depot, ret_stack, 1);
-
-	return count < 0 ? count : 0;
+	return take(depot, ret_stack, 1) == 1 ? 0 : -ENOMEM;
 }
 
 void np__stack_put_shared(struct stack_depot *depot, struct stack stack)
@@ -216,31 +214,36 @@ int np__stack_pool_create(struct stack_depot *depot, struct stack_pool **ret_poo
 	return 0;
 }
 
-void np__stack_pool_destroy(struct stack_pool *pool)
-{
-	while (pool->count > 0)
-		np__stack_pool_drain(pool);
-	free(pool);
-}
-
-int np__stack_pool_fill(struct stack_pool *pool)
-{
-	int count = take(pool->depot, pool->stacks, STACK_BATCH);
-
-	if (count < 0)
-		return count;
-	pool->count = (unsigned)count;
-	return 0;
-}
-
 /* The oldest go: the one that was put last may still be somebody's, see np__stack_put(). */
-void np__stack_pool_drain(struct stack_pool *pool)
+static void give_oldest(struct stack_pool *pool)
 {
-	unsigned count = pool->count < STACK_BATCH ? pool->count : STACK_BATCH;
+	size_t count = pool->count < STACK_BATCH ? pool->count : STACK_BATCH;
 
 	put(pool->depot, pool->stacks, count);
 	pool->count -= count;
 	memmove(pool->stacks, pool->stacks + count, pool->count * sizeof(*pool->stacks));
+}
+
+void np__stack_pool_destroy(struct stack_pool *pool)
+{
+	while (pool->count > 0)
+		give_oldest(pool);
+	free(pool);
+}
+
+int np__stack_pool_refill(struct stack_pool *pool, struct stack *ret_stack)
+{
+	pool->count = take(pool->depot, pool->stacks, STACK_BATCH);
+	if (pool->count == 0)
+		return -ENOMEM;
+	*ret_stack = pool->stacks[--pool->count];
+	return 0;
+}
+
+void np__stack_pool_overfill(struct stack_pool *pool, struct stack stack)
+{
+	give_oldest(pool);
+	pool->stacks[pool->count++] = stack;
 }
 
 /* ---- questions ---------------------------------------------------------------------------- */

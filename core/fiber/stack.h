@@ -31,9 +31,9 @@ struct stack {
 struct stack_depot;
 
 struct stack_pool {
-	unsigned count;
-	struct stack stacks[STACK_POOL_MOST]; /* the longest free first */
 	struct stack_depot *depot;
+	size_t count;
+	struct stack stacks[STACK_POOL_MOST]; /* the longest free first */
 };
 
 /*
@@ -61,19 +61,15 @@ void np__stack_depot_get_stats(struct stack_depot *depot, struct stack_stats *re
 int np__stack_pool_create(struct stack_depot *depot, struct stack_pool **ret_pool);
 void np__stack_pool_destroy(struct stack_pool *pool);
 
-/* Take a batch from the depot, or give it the oldest. For np__stack_take() and np__stack_put(). */
-int np__stack_pool_fill(struct stack_pool *pool);
-void np__stack_pool_drain(struct stack_pool *pool);
+/* np__stack_take() from a pool that is empty, np__stack_put() to one that is full. */
+int np__stack_pool_refill(struct stack_pool *pool, struct stack *ret_stack);
+void np__stack_pool_overfill(struct stack_pool *pool, struct stack stack);
 
 /* By the pool's owner. 0, or -ENOMEM when address space, maps or memory have run out. */
 static inline int np__stack_take(struct stack_pool *pool, struct stack *ret_stack)
 {
-	if (pool->count == 0) {
-		int error = np__stack_pool_fill(pool);
-
-		if (error < 0)
-			return error;
-	}
+	if (pool->count == 0)
+		return np__stack_pool_refill(pool, ret_stack);
 	*ret_stack = pool->stacks[--pool->count];
 	return 0;
 }
@@ -85,8 +81,9 @@ static inline int np__stack_take(struct stack_pool *pool, struct stack *ret_stac
 static inline void np__stack_put(struct stack_pool *pool, struct stack stack)
 {
 	if (pool->count == STACK_POOL_MOST)
-		np__stack_pool_drain(pool);
-	pool->stacks[pool->count++] = stack;
+		np__stack_pool_overfill(pool, stack);
+	else
+		pool->stacks[pool->count++] = stack;
 }
 
 /* The same from a thread without a pool: locked. Nobody runs on the stack that is put. */

@@ -135,19 +135,22 @@ counted_run() {
 }
 
 # instructions NAME CONNECTIONS: two runs, one with twice the requests: what is not theirs cancels out.
+# Cachegrind counts what Callgrind counts, and unlike it survives the signals of Go's runtime; those
+# that preempt would hit at random, so they are off.
 instructions() {
 	n=5000
 	for requests in $n $((2 * n)); do
-		wrapper="valgrind --tool=callgrind --callgrind-out-file=$work/callgrind.$requests"
+		wrapper="env GODEBUG=asyncpreemptoff=1 valgrind --tool=cachegrind --cache-sim=no
+			--cachegrind-out-file=$work/cachegrind.$requests"
 		counted_run "$1" "$2" "$requests" || { echo failed; return; }
 	done
-	sed -n 's/^\(totals\|summary\): //p' "$work/callgrind.$n" "$work/callgrind.$((2 * n))" |
+	sed -n 's/^summary: //p' "$work/cachegrind.$n" "$work/cachegrind.$((2 * n))" |
 		awk -v n="$n" '{ total[NR] = $1 } END { printf "%.0f\n", (total[NR] - total[1]) / n }'
 }
 
 table_instructions() {
-	heading "instructions: in user space, for each request (callgrind), with 1 and 50 connections"
-	command -v valgrind >/dev/null || { echo "left out: no valgrind"; return; }
+	command -v valgrind >/dev/null || { echo "instructions are left out: no valgrind"; return; }
+	heading "instructions: in user space, for each request (cachegrind), with 1 and 50 connections"
 	printf '%-17s %12s %12s\n' '' 1 50
 	for name in $servers; do
 		printf '%-17s %12s %12s\n' "$name" "$(instructions "$name" 1)" "$(instructions "$name" 50)"
@@ -226,7 +229,7 @@ table_pipes() {
 			echo "pipes: $name is left out: its program is not there"
 		fi
 	done
-	for count in 100 1000 10000 19900; do
+	for count in 100 2000 19900; do
 		enough_descriptors "$count" && pipes_table eventfd "$count"
 	done
 	pipes_table socketpair 100

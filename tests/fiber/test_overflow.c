@@ -478,11 +478,14 @@ static void bury(void)
 
 static void fault_after_burial(void)
 {
+	struct sigaction now;
+
 	make_forbidden();
 	set_action(expect_siginfo, 0, 0);
 	begin();
 	bury();
 	np__overflow_uninstall();
+	must(sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_sigaction == pass_below);
 	fault();
 }
 

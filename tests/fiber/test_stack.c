@@ -46,6 +46,11 @@ static void begin(void)
 	make_depot(0);
 }
 
+static void begin_small(void)
+{
+	make_depot(64 << 10);
+}
+
 static struct stack take(void)
 {
 	struct stack stack;
@@ -122,6 +127,7 @@ static size_t number_in(const char *path)
 }
 
 TestSuite(stack, .init = begin, .fini = end_depot, .timeout = FIXTURE_TIMEOUT);
+TestSuite(trimming, .init = begin_small, .fini = end_depot, .timeout = FIXTURE_TIMEOUT);
 TestSuite(stack_memory, .timeout = FIXTURE_TIMEOUT);
 
 /* ---- what a stack is ---------------------------------------------------------------------- */
@@ -313,6 +319,21 @@ Test(stack, what_is_no_stack_is_no_guard)
 	cr_assert_not(np__stack_guards(depot, (void *)UINTPTR_MAX, &found));
 }
 
+Test(stack, no_guard_is_found_above_the_highest)
+{
+	enum { COUNT = 64 }; /* one slab */
+	struct stack *stacks = take_many(COUNT);
+	struct stack highest = stacks[0], found;
+
+	for (int i = 1; i < COUNT; i++)
+		if (stacks[i].low > highest.low)
+			highest = stacks[i];
+	cr_assert_eq(stats().slabs, 1);
+	cr_assert_not(np__stack_guards(depot, end_of(&highest), &found));
+	cr_assert_not(np__stack_guards(depot, end_of(&highest) + 1, &found));
+	put_many(stacks, COUNT);
+}
+
 /* ---- who gets which ----------------------------------------------------------------------- */
 
 Test(stack, the_last_one_put_is_the_first_one_taken)
@@ -471,7 +492,7 @@ static size_t resident_pages(const struct stack *stacks, size_t count)
 	return resident;
 }
 
-enum { TRIM_STACKS = 3000, TRIM_WARM_MOST = 256 + 2 * STACK_BATCH };
+enum { TRIM_STACKS = 1000, TRIM_WARM_MOST = 256 + 2 * STACK_BATCH };
 
 /* All of them in use, with two pages touched, and all of them put again. */
 static struct stack *use_and_put(void)
@@ -498,12 +519,12 @@ static void expect_trimming(void)
 	free(stacks);
 }
 
-Test(stack, stacks_that_lie_free_are_trimmed_but_for_some)
+Test(trimming, keeps_some_of_those_that_lie_free)
 {
 	expect_trimming();
 }
 
-Test(stack, trimming_gives_memory_back)
+Test(trimming, gives_memory_back)
 {
 	struct stack *stacks = use_and_put();
 
@@ -529,22 +550,21 @@ static void expect_use_after_trimming(void)
 	if (is_released_at_once)
 		cr_assert_geq(clean, TRIM_STACKS - TRIM_WARM_MOST - STACK_POOL_MOST);
 	expect_guard(&stacks[TRIM_STACKS - 1]); /* the coldest */
-	expect_guard(&stacks[0]);
 	put_many(stacks, TRIM_STACKS);
 }
 
-Test(stack, what_was_trimmed_can_be_used_again_and_has_its_guard)
+Test(trimming, leaves_stacks_that_can_be_used_and_their_guards)
 {
 	expect_use_after_trimming();
 }
 
-Test(stack, what_was_trimmed_has_its_guard_without_guard_regions_too)
+Test(trimming, leaves_guards_that_are_no_guard_regions_too)
 {
 	np__stack_depot_use_mprotect(depot);
 	expect_use_after_trimming();
 }
 
-Test(stack, few_are_trimmed_while_many_are_in_use)
+Test(trimming, spares_a_share_of_those_in_use)
 {
 	enum { COUNT = 4000, SOME = 800 };
 	struct stack *stacks = take_many(COUNT);
@@ -576,11 +596,21 @@ Test(stack_memory, nothing_is_left_of_a_depot)
 
 enum { VERY_MANY = 200000 };
 
+/* Valgrind has records of its own for all that is mapped: gigabytes, and not for so many maps. */
+static void skip_on_valgrind(void)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	if (preloaded && strstr(preloaded, "vgpreload"))
+		cr_skip_test("more than Valgrind can bear");
+}
+
 Test(stack, two_hundred_thousand_are_few_maps_where_guards_are_regions)
 {
 	size_t before = count_maps();
 	struct stack *stacks;
 
+	skip_on_valgrind();
 	np__stack_put(pool, take());
 	if (!stats().has_guard_regions)
 		cr_skip_test("this kernel has no guard regions");
@@ -596,9 +626,9 @@ Test(stack, two_hundred_thousand_are_few_maps_where_guards_are_regions)
 
 /*
  * Take until there are no more, and check that what there is remains usable. Returns how many there
- * were.
+ * were and the last that was made.
  */
-static size_t exhaust(struct stack *stacks, size_t most)
+static size_t exhaust(struct stack *stacks, size_t most, struct stack *ret_last)
 {
 	enum { BACK = 1000 };
 	size_t count = 0, again = 0;
@@ -607,11 +637,12 @@ static size_t exhaust(struct stack *stacks, size_t most)
 
 	while (count < most && (error = np__stack_take(pool, &stacks[count])) == 0)
 		count++;
-	if (count == most)
+	if (count == most || count < BACK)
 		return count;
+	*ret_last = stacks[count - 1];
 	if (error != -ENOMEM || np__stack_take(pool, &none) != -ENOMEM || none.low)
 		return 0;
-	if (np__stack_take_shared(depot, &none) != -ENOMEM || none.low || count < BACK)
+	if (np__stack_take_shared(depot, &none) != -ENOMEM || none.low)
 		return 0;
 	for (size_t i = 0; i < BACK; i++)
 		np__stack_put(pool, stacks[--count]);
@@ -626,12 +657,14 @@ static size_t exhaust(struct stack *stacks, size_t most)
 /* Between exhaustion and the end, nothing that might need memory of its own. */
 static void expect_exhaustion(struct stack *stacks, size_t most)
 {
-	size_t count = exhaust(stacks, most);
+	struct stack last = { NULL, NULL };
+	size_t count = exhaust(stacks, most, &last);
 
 	for (size_t i = 0; i < count; i++)
 		np__stack_put(pool, stacks[i]);
 	cr_assert_gt(count, 0, "it failed otherwise than it should");
 	cr_assert_lt(count, most, "they never ran out");
+	expect_guard(&last);
 	free(stacks);
 }
 
@@ -640,6 +673,7 @@ Test(stack, maps_run_out_without_guard_regions_and_that_is_an_error)
 	size_t limit = number_in("/proc/sys/vm/max_map_count");
 	struct stack *stacks;
 
+	skip_on_valgrind();
 	if (limit == 0 || limit > VERY_MANY)
 		cr_skip_test("maps do not run out here");
 	stacks = calloc(limit, sizeof(*stacks));
@@ -650,11 +684,12 @@ Test(stack, maps_run_out_without_guard_regions_and_that_is_an_error)
 
 Test(stack, address_space_runs_out_and_that_is_an_error)
 {
-	enum { MOST = 100000, ROOM = 1 << 30, FIT = ROOM / (256 << 10), BEYOND = 2 * FIT };
+	enum { MOST = 100000, ROOM = 960 << 20, FIT = ROOM / (256 << 10), BEYOND = 2 * FIT };
 	struct stack *stacks = calloc(MOST, sizeof(*stacks));
 	struct rlimit before, limit;
 	size_t used = number_in("/proc/self/statm") * page_size();
 
+	skip_on_valgrind();
 	if (used == 0)
 		cr_skip_test("no /proc to tell how much is in use");
 	if (used > (size_t)1 << 40)
@@ -665,7 +700,7 @@ Test(stack, address_space_runs_out_and_that_is_an_error)
 	limit.rlim_cur = used + ROOM;
 	cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
 	expect_exhaustion(stacks, MOST);
-	cr_assert_geq(stats().free, FIT / 2, "most of the room was used");
+	cr_assert_geq(stats().free, FIT * 4 / 5, "most of the room was used");
 	cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
 	put_many(take_many(BEYOND), BEYOND);
 }
