@@ -136,6 +136,8 @@ static uint32_t flags_of(uint32_t mask)
 {
 	uint32_t flags = 0;
 
+	if (mask == (EPOLLIN | EPOLLOUT)) /* data for a connection, nearly always */
+		return RUNTIME_POLL_READ | RUNTIME_POLL_WRITE;
 	if (mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		flags |= RUNTIME_POLL_READ;
 	if (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR))

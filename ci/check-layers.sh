@@ -19,7 +19,7 @@ storey() {
 
 base='netpark/(base|addr|version)\.h|core/(sys|misuse|addr)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
-poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|ticket)\\.h"
+poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/fiber\\.h|core/fiber/[a-z_]+\\.h"
@@ -35,7 +35,7 @@ storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
 storey 'core/sys*.[ch] core/time.c core/misuse.[ch] core/addr.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"
-storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch]' "$poll"
+storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
 storey 'core/sync/*.[ch]' "$sync"
 storey 'core/fiber/*.[chS]' "$fiber"
@@ -47,7 +47,7 @@ for file in core/*.[ch]; do
 	case $file in
 	core/sys*|core/time.c|core/misuse.*|core/addr.*|core/task.*|core/failure.*) ;;
 	core/poll_desc.*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
-	core/park_thread.c|core/fd*) ;;
+	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;
 	esac
 done

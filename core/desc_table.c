@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const uint64_t PLACE_MASK = (UINT64_C(1) << TAG_PLACE_BITS) - 1;
 static const uint64_t GENERATION = UINT64_C(1) << TAG_PLACE_BITS;
 
 void np__desc_table_init(struct desc_table *table)
@@ -23,40 +22,11 @@ void np__desc_table_fini(struct desc_table *table)
 		free(atomic_load(&table->slabs[i]));
 }
 
-/*
- * Slab k begins at place 2^(k+6) - 64. Adding 64 makes the slab the position of the highest bit and
- * the place in it the rest.
- */
-static unsigned slab_of(size_t place, size_t *ret_offset)
-{
-	unsigned long long shifted = (unsigned long long)place + (1u << SLAB_FIRST_BITS);
-	unsigned top = 63u - (unsigned)__builtin_clzll(shifted);
-
-	*ret_offset = (size_t)(shifted - (1ull << top));
-	return top - SLAB_FIRST_BITS;
-}
-
-struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place)
-{
-	size_t offset;
-	unsigned slab = slab_of(place, &offset);
-
-	return &atomic_load_explicit(&table->slabs[slab], memory_order_acquire)[offset];
-}
-
-struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag, unsigned tag_bits)
-{
-	struct np_poll_desc *desc = np__desc_at(table, (size_t)(tag & PLACE_MASK));
-	uint64_t difference = tag ^ atomic_load(&desc->tag);
-
-	return difference << (64 - tag_bits) ? NULL : desc;
-}
-
 /* A new slab, and as much room in the timers: setting a deadline never fails for want of memory. */
 static int grow(struct desc_table *table, struct timers *timers)
 {
 	size_t offset;
-	unsigned slab = slab_of(table->size, &offset);
+	unsigned slab = np__desc_slab_of(table->size, &offset);
 	size_t count = (size_t)1 << (slab + SLAB_FIRST_BITS);
 	struct np_poll_desc *descs;
 

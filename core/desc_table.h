@@ -45,10 +45,37 @@ bool np__desc_free(struct np_poll_desc *desc);
 /* No turn is under way: what is in limbo may be given out. */
 void np__desc_end_limbo(struct desc_table *table);
 
+/*
+ * Slab k begins at place 2^(k+6) - 64. Adding 64 makes the slab the position of the highest bit and
+ * the place in it the rest.
+ */
+static inline unsigned np__desc_slab_of(size_t place, size_t *ret_offset)
+{
+	unsigned long long shifted = (unsigned long long)place + (1u << SLAB_FIRST_BITS);
+	unsigned top = 63u - (unsigned)__builtin_clzll(shifted);
+
+	*ret_offset = (size_t)(shifted ^ (1ull << top));
+	return top - SLAB_FIRST_BITS;
+}
+
 /* The descriptor at a place that was given out once. */
-struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place);
+static inline struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place)
+{
+	size_t offset;
+	unsigned slab = np__desc_slab_of(place, &offset);
+
+	return &atomic_load_explicit(&table->slabs[slab], memory_order_acquire)[offset];
+}
 
 /* The descriptor that @tag names, or NULL if it has been closed since. */
-struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag, unsigned tag_bits);
+static inline struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag,
+						 unsigned tag_bits)
+{
+	size_t place = (size_t)(tag & ((UINT64_C(1) << TAG_PLACE_BITS) - 1));
+	struct np_poll_desc *desc = np__desc_at(table, place);
+	uint64_t difference = tag ^ atomic_load(&desc->tag);
+
+	return difference << (64 - tag_bits) ? NULL : desc;
+}
 
 #endif /* NETPARK_CORE_DESC_TABLE_H */

@@ -60,7 +60,6 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 
 	if (!fd)
 		return NULL;
-	np__fd_mutex_init(&fd->mutex);
 	atomic_init(&fd->handles, 1);
 	atomic_init(&fd->refs, 2); /* the handles', and the open descriptor's */
 	fd->sysfd = sysfd;
@@ -191,7 +190,7 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 		error = make_pollable(fd);
 	if (error) {
 		np__fail(error, "open", fd->network);
-		np__fd_free(fd);
+		free(fd);
 		return error;
 	}
 	*ret_fd = fd;

@@ -55,9 +55,6 @@ int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 /* Give up a reference to the memory, with the descriptor closed or known to stay open. */
 void np__fd_drop(struct np_fd *fd);
 
-/* Free a handle that nobody else has. */
-void np__fd_free(struct np_fd *fd);
-
 /* A call under way that takes no lock. 0 or NP_ECLOSED, recorded for @op. */
 int np__fd_incref(struct np_fd *fd, const char *op);
 void np__fd_decref(struct np_fd *fd);

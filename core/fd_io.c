@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/fd_io.c - data through a handle. Every call has one shape: lock the side, prepare, then try,
- * and on EAGAIN wait and try again, in perform(), the only loop of its kind.
+ * and on EAGAIN wait and try again, in perform_again(), the only loop of its kind.
  */
 #include "core/fd.h"
 
@@ -28,82 +28,92 @@
 /* One system call. Returns as it does: a count, or -1 and errno. */
 typedef ssize_t attempt_fn(struct np_fd *fd, void *arg);
 
-/* Park until @mode is worth a try. */
-static int wait_ready(struct np_fd *fd, int mode)
+/* Park until @side is worth a try. */
+static int wait_ready(struct np_fd *fd, int side)
 {
 	struct np_poll_desc *desc;
 	int error = np__fd_desc(fd, &desc);
 
-	return error ? error : np_poll_wait(desc, mode);
+	return error ? error : np__poll_wait_quickly(desc, side, np__task_self());
 }
 
 /*
- * Drop the report that came before: the system call that follows sees what it told. Never between
- * EAGAIN and the wait, where it would drop what came since. What the last read knew of an empty
- * kernel buffer goes with the report that would contradict it.
+ * May the call be tried? For reading, drop the report that came before: the system call that
+ * follows sees what it told. Never between EAGAIN and the wait, where it would drop what came
+ * since. What the last read knew of an empty kernel buffer goes with the report that would
+ * contradict it.
+ *
+ * A report that there is room is left: it comes with every report of data, and to drop it each time
+ * costs more than the one try in vain of a writer who fills the kernel's buffer.
  */
-static int prepare(struct np_fd *fd, int mode)
+static inline int prepare(struct np_fd *fd, int side, struct np_task *self)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 
-	if (np__task_is_canceled(np__task_self()))
+	if (np__task_is_canceled(self))
 		return NP_ECANCELED;
-	if (mode == NP_READ)
+	if (side == SIDE_READ)
 		fd->is_drained = false;
-	return desc ? np__poll_reset(desc, mode) : 0;
+	if (!desc)
+		return 0;
+	return side == SIDE_READ ? np__poll_reset(desc, side) : np__poll_check(desc, side);
 }
 
-/* Inlined into each call, so that @attempt is no call through a pointer. */
-__attribute__((always_inline)) static inline ssize_t perform(struct np_fd *fd, int mode,
-							     attempt_fn *attempt, void *arg)
+/* After a first attempt that failed with @error: again and again, as long as that is worth it. */
+static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, void *arg, int error)
 {
 	for (;;) {
-		ssize_t n = attempt(fd, arg);
-		int error;
+		ssize_t n;
 
+		if (error != EINTR) {
+			if ((error != EAGAIN && error != EWOULDBLOCK) || fd->is_blocking)
+				return -error;
+			error = wait_ready(fd, side);
+			if (error)
+				return error;
+		}
+		n = attempt(fd, arg);
 		if (n >= 0)
 			return n;
 		error = errno;
-		if (error == EINTR)
-			continue;
-		if ((error != EAGAIN && error != EWOULDBLOCK) || fd->is_blocking)
-			return -error;
-		error = wait_ready(fd, mode);
-		if (error)
-			return error;
 	}
+}
+
+/* In place, so that an attempt which succeeds at once is no call through a pointer. */
+__attribute__((always_inline)) static inline ssize_t perform(struct np_fd *fd, int side,
+							     attempt_fn *attempt, void *arg)
+{
+	ssize_t n = attempt(fd, arg);
+
+	return n >= 0 ? n : perform_again(fd, side, attempt, arg, errno);
 }
 
 /*
  * Unlock, and let others run if this task has had its share. Before that the failure was recorded,
  * with the descriptor still surely ours; a success has no record that others could overwrite.
  */
-static void leave(struct np_fd *fd, int side, ssize_t n)
+static inline void leave(struct np_fd *fd, int side, ssize_t n, struct np_task *self)
 {
 	np__fd_unlock(fd, side);
 	if (n >= 0)
-		np__task_spend(np__task_self());
-}
-
-static int side_of(int mode)
-{
-	return mode == NP_READ ? SIDE_READ : SIDE_WRITE;
+		np__task_spend(self);
 }
 
 /* The shape of a call. */
 __attribute__((always_inline)) static inline ssize_t
-run(struct np_fd *fd, int mode, const char *op, const char *call, attempt_fn *attempt, void *arg)
+run(struct np_fd *fd, int side, const char *op, const char *call, attempt_fn *attempt, void *arg)
 {
-	ssize_t n = np__fd_lock(fd, side_of(mode), op);
+	struct np_task *self = np__task_self();
+	ssize_t n = np__fd_lock(fd, side, op);
 
 	if (n < 0)
 		return n;
-	n = prepare(fd, mode);
+	n = prepare(fd, side, self);
 	if (n == 0)
-		n = perform(fd, mode, attempt, arg);
+		n = perform(fd, side, attempt, arg);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, op, call);
-	leave(fd, side_of(mode), n);
+	leave(fd, side, n, self);
 	return n;
 }
 
@@ -125,26 +135,27 @@ static ssize_t read_once(struct np_fd *fd, void *arg)
 
 /*
  * The shortcut. The last read left nothing, so reading now would say EAGAIN: wait at once, unless
- * there are reports of another kind than data, which may have ended that read early. The report
- * that is latched is kept, since no system call would see what it told.
+ * there are reports of another kind than data, which may have ended that read early.
  */
-static int prepare_read(struct np_fd *fd)
+static inline int prepare_read(struct np_fd *fd, struct np_task *self)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
+	int result = POLL_ASK_KERNEL;
 
-	if (!fd->is_drained || !atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed) ||
-	    !desc || !np__poll_may_skip_read(desc))
-		return prepare(fd, NP_READ);
-	fd->is_drained = false;
-	return np__poll_wait_drained(desc);
+	if (fd->is_drained && atomic_load_explicit(&fd->may_be_drained, memory_order_relaxed) &&
+	    desc) {
+		fd->is_drained = false;
+		result = np__poll_wait_drained(desc, self);
+	}
+	return result == POLL_ASK_KERNEL ? prepare(fd, SIDE_READ, self) : result;
 }
 
-static ssize_t read_locked(struct np_fd *fd, struct buffer *buffer)
+static inline ssize_t read_locked(struct np_fd *fd, struct buffer *buffer, struct np_task *self)
 {
-	ssize_t n = prepare_read(fd);
+	ssize_t n = prepare_read(fd, self);
 
 	if (n == 0)
-		n = perform(fd, NP_READ, read_once, buffer);
+		n = perform(fd, SIDE_READ, read_once, buffer);
 	if (n > 0 && (size_t)n < buffer->size)
 		fd->is_drained = true;
 	return n;
@@ -152,6 +163,7 @@ static ssize_t read_locked(struct np_fd *fd, struct buffer *buffer)
 
 ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 {
+	struct np_task *self = np__task_self();
 	struct buffer buffer = { buf, size };
 	ssize_t n;
 
@@ -163,10 +175,10 @@ ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 	if (fd->is_stream && size > IO_MAX)
 		buffer.size = IO_MAX;
 	if (size > 0)
-		n = read_locked(fd, &buffer);
+		n = read_locked(fd, &buffer, self);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
-	leave(fd, SIDE_READ, n);
+	leave(fd, SIDE_READ, n, self);
 	return n;
 }
 
@@ -241,7 +253,7 @@ ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count)
 	if (total == 0)
 		return np_read(fd, NULL, 0);
 	vector = cap_vector(fd, iov, count, IOV_MAX, &cut);
-	return run(fd, NP_READ, "read", "readv", readv_once, &vector);
+	return run(fd, SIDE_READ, "read", "readv", readv_once, &vector);
 }
 
 struct message {
@@ -264,7 +276,7 @@ ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
 		return np__invalid("np_recvmsg: no handle, or no message");
 	if (flags & MSG_OOB)
 		doubt_short_reads(fd);
-	return run(fd, NP_READ, "read", "recvmsg", recvmsg_once, &arg);
+	return run(fd, SIDE_READ, "read", "recvmsg", recvmsg_once, &arg);
 }
 
 /* ---- write -------------------------------------------------------------------------------- */
@@ -288,51 +300,85 @@ static int judge_write(size_t n, size_t size)
 	return n == 0 && size > 0 ? NP_ESHORTWRITE : 0;
 }
 
-static int write_locked(struct np_fd *fd, const char *data, size_t size, size_t *written)
+/* At most IO_MAX of what is left. */
+static struct buffer next_piece(const struct np_fd *fd, const char *data, size_t rest)
 {
-	int error = prepare(fd, NP_WRITE);
-
-	while (error == 0) {
-		size_t rest = size - *written;
-		struct buffer piece = {
-			(void *)(uintptr_t)(data + *written),
-			fd->is_stream && rest > IO_MAX ? IO_MAX : rest,
-		};
-		ssize_t n = perform(fd, NP_WRITE, write_once, &piece);
-
-		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
-		if (error == 0)
-			*written += (size_t)n;
-		if (*written == size)
-			break;
-	}
-	return error;
+	return (struct buffer){
+		(void *)(uintptr_t)data,
+		fd->is_stream && rest > IO_MAX ? IO_MAX : rest,
+	};
 }
 
-ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)
+/* After a first write of @piece, which gave @n and perhaps @error: until all is written. */
+static int write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, int error, size_t size,
+		      size_t *written)
 {
-	size_t written = 0;
+	for (;;) {
+		if (n < 0)
+			n = perform_again(fd, SIDE_WRITE, write_once, &piece, error);
+		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
+		if (error)
+			return error;
+		*written += (size_t)n;
+		if (*written == size)
+			return 0;
+		piece = next_piece(fd, (const char *)piece.data + n, size - *written);
+		n = write_once(fd, &piece);
+		error = errno;
+	}
+}
+
+static inline int write_locked(struct np_fd *fd, const char *data, size_t size, size_t *written,
+			       struct np_task *self)
+{
+	struct buffer piece = next_piece(fd, data, size);
+	int error = prepare(fd, SIDE_WRITE, self);
+	ssize_t n;
+
+	if (error)
+		return error;
+	n = write_once(fd, &piece);
+	if (n != (ssize_t)size)
+		return write_rest(fd, piece, n, errno, size, written);
+	*written = size;
+	return 0;
+}
+
+/* All of it, or an error; *written of it in both cases. */
+__attribute__((always_inline)) static inline ssize_t write_all(struct np_fd *fd, const void *buf,
+							       size_t size, size_t *written)
+{
+	struct np_task *self = np__task_self();
 	int error;
 
-	if (ret_written)
-		*ret_written = 0;
+	*written = 0;
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_write: no handle, no buffer, or a size above SSIZE_MAX");
 	error = np__fd_lock(fd, SIDE_WRITE, "write");
 	if (error)
 		return error;
-	error = write_locked(fd, buf, size, &written);
+	error = write_locked(fd, buf, size, written, self);
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
-	leave(fd, SIDE_WRITE, error);
+	leave(fd, SIDE_WRITE, error, self);
+	return error ? error : (ssize_t)size;
+}
+
+ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)
+{
+	size_t written;
+	ssize_t n = write_all(fd, buf, size, &written);
+
 	if (ret_written)
 		*ret_written = written;
-	return error ? error : (ssize_t)written;
+	return n;
 }
 
 ssize_t np_write(struct np_fd *fd, const void *buf, size_t size)
 {
-	return np_write_counted(fd, buf, size, NULL);
+	size_t written;
+
+	return write_all(fd, buf, size, &written);
 }
 
 /* A socket's writev(2) could raise SIGPIPE; its sendmsg(2) can be told not to. */
@@ -367,9 +413,9 @@ static struct iovec *advance(struct iovec *iov, int *count, size_t n)
 	return iov;
 }
 
-static int writev_locked(struct np_fd *fd, struct iovec *iov, int count)
+static int writev_locked(struct np_fd *fd, struct iovec *iov, int count, struct np_task *self)
 {
-	int error = prepare(fd, NP_WRITE);
+	int error = prepare(fd, SIDE_WRITE, self);
 
 	iov = advance(iov, &count, 0);
 	if (!fd->is_stream && count > WRITEV_MAX)
@@ -378,7 +424,7 @@ static int writev_locked(struct np_fd *fd, struct iovec *iov, int count)
 		struct iovec cut;
 		struct vector piece = cap_vector(fd, iov, count, WRITEV_MAX, &cut);
 		size_t size = (size_t)total_size(piece.iov, piece.count);
-		ssize_t n = perform(fd, NP_WRITE, writev_once, &piece);
+		ssize_t n = perform(fd, SIDE_WRITE, writev_once, &piece);
 
 		error = n < 0 ? (int)n : judge_write((size_t)n, size);
 		if (error == 0)
@@ -389,6 +435,7 @@ static int writev_locked(struct np_fd *fd, struct iovec *iov, int count)
 
 ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 {
+	struct np_task *self = np__task_self();
 	ssize_t total = total_size(iov, count);
 	int error;
 
@@ -398,10 +445,10 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 	error = np__fd_lock(fd, SIDE_WRITE, "write");
 	if (error)
 		return error;
-	error = writev_locked(fd, iov, count);
+	error = writev_locked(fd, iov, count, self);
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
-	leave(fd, SIDE_WRITE, error);
+	leave(fd, SIDE_WRITE, error, self);
 	return error ? error : total;
 }
 
@@ -418,7 +465,7 @@ ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
 
 	if (!fd || !message)
 		return np__invalid("np_sendmsg: no handle, or no message");
-	return run(fd, NP_WRITE, "write", "sendmsg", sendmsg_once, &arg);
+	return run(fd, SIDE_WRITE, "write", "sendmsg", sendmsg_once, &arg);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------ */
@@ -445,7 +492,7 @@ int np_wait(struct np_fd *fd, int mode)
 	if (fd->is_blocking)
 		return np__fd_fail_outside(fd, NP_ENODEADLINE, "wait", NULL);
 	doubt_short_reads(fd); /* the caller reads by itself */
-	n = run(fd, mode, "wait", "poll", ask_poll, &events);
+	n = run(fd, mode == NP_READ ? SIDE_READ : SIDE_WRITE, "wait", "poll", ask_poll, &events);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -471,7 +518,7 @@ int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 	if (!fd || !fn)
 		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
 	doubt_short_reads(fd);
-	return (int)run(fd, NP_READ, "raw-read", NULL, call_raw, &call);
+	return (int)run(fd, SIDE_READ, "raw-read", NULL, call_raw, &call);
 }
 
 int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
@@ -480,7 +527,7 @@ int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 
 	if (!fd || !fn)
 		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
-	return (int)run(fd, NP_WRITE, "raw-write", NULL, call_raw, &call);
+	return (int)run(fd, SIDE_WRITE, "raw-write", NULL, call_raw, &call);
 }
 
 /* ---- sockets ------------------------------------------------------------------------------ */
@@ -511,7 +558,7 @@ int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *leng
 {
 	struct peer peer = { addr, length, *length };
 
-	return (int)run(listener, NP_READ, "accept", "accept", accept_once, &peer);
+	return (int)run(listener, SIDE_READ, "accept", "accept", accept_once, &peer);
 }
 
 /*

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* core/fd_mutex.c - the word, and the semaphores on park and ready. */
+/* core/fd_mutex.c - the word, and the sleep of those who find it taken. */
 #include "core/fd_mutex.h"
 
 #include "core/misuse.h"
+#include "core/spin.h"
+#include "core/ticket.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -29,87 +31,101 @@ static uint64_t sleepers(int side)
 	return (BIT(COUNT_BITS) - 1) << (SLEEPERS_SHIFT + side * COUNT_BITS);
 }
 
-/* ---- semaphores --------------------------------------------------------------------------- */
+/* ---- sleep -------------------------------------------------------------------------------- */
 
-struct sleep {
-	struct fd_mutex *mutex;
-	struct semaphore *semaphore;
-	bool retracted;
+struct fd_sleeper {
+	struct fd_sleeper *next;
+	enum fd_mutex_sleep what;
+	struct ticket ticket;
 };
-
-/* Once the sleeper can be resumed: now the releasers may look. */
-static bool unlock_and_sleep(struct np_task *task, void *arg)
-{
-	const struct sleep *sleep = arg;
-
-	(void)task;
-	pthread_mutex_unlock(&sleep->mutex->lock);
-	return true;
-}
-
-/* Leave the queue; false if a releaser took the task out before. */
-static bool wake_up(struct np_task *task, void *arg)
-{
-	struct sleep *sleep = arg;
-
-	pthread_mutex_lock(&sleep->mutex->lock);
-	sleep->retracted = np__task_list_remove(&sleep->semaphore->asleep, task);
-	pthread_mutex_unlock(&sleep->mutex->lock);
-	return sleep->retracted;
-}
 
 static const struct np_wait lock_wait = {
 	.what = "descriptor lock",
-	.commit = unlock_and_sleep,
-	.retract = wake_up,
+	.commit = np__ticket_commit,
+	.retract = np__ticket_retract,
 };
 
 /* Who has closed waits for all the others to leave, even if it is cancelled itself. */
-static const struct np_wait close_wait = { .what = "close", .commit = unlock_and_sleep };
+static const struct np_wait close_wait = { .what = "close", .commit = np__ticket_commit };
 
-/* False if the sleep was cut short: the release is still to come, or will never. */
-static bool semaphore_acquire(struct fd_mutex *mutex, struct semaphore *semaphore,
-			      const struct np_wait *wait)
+static void append(struct fd_mutex *mutex, struct fd_sleeper *sleeper)
 {
-	struct np_task *self = np_task_self();
-	struct sleep sleep = { mutex, semaphore, .retracted = false };
+	struct fd_sleeper **link = &mutex->sleepers;
 
-	pthread_mutex_lock(&mutex->lock);
-	if (semaphore->releases > 0 || !self->parker->park) {
-		if (semaphore->releases > 0)
-			semaphore->releases--;
-		pthread_mutex_unlock(&mutex->lock);
-		return true;
-	}
-	task_list_append(&semaphore->asleep, self);
-	self->parker->park(self, wait, &sleep, NULL);
-	return !sleep.retracted;
+	while (*link)
+		link = &(*link)->next;
+	*link = sleeper;
 }
 
-static void semaphore_release(struct fd_mutex *mutex, struct semaphore *semaphore)
+/* Take @sleeper out, if it is there. */
+static void leave(struct fd_mutex *mutex, struct fd_sleeper *sleeper)
 {
-	struct np_task *task;
+	struct fd_sleeper **link = &mutex->sleepers;
 
-	pthread_mutex_lock(&mutex->lock);
-	task = task_list_take(&semaphore->asleep);
-	if (!task)
-		semaphore->releases++;
-	pthread_mutex_unlock(&mutex->lock);
-	np_ready(task);
+	while (*link && *link != sleeper)
+		link = &(*link)->next;
+	if (*link)
+		*link = sleeper->next;
+}
+
+/* Sleep until released. False if that was cut short: the release is still to come, or will never.
+ */
+static bool sleep_for(struct fd_mutex *mutex, enum fd_mutex_sleep what, const struct np_wait *wait)
+{
+	struct fd_sleeper sleeper = { .what = what };
+	int result;
+
+	if (np__ticket_draw(&sleeper.ticket))
+		return true; /* its parker cannot park: as good as released */
+	np__spin_lock(&mutex->lock);
+	if (mutex->releases[what] > 0) {
+		mutex->releases[what]--;
+		np__spin_unlock(&mutex->lock);
+		return true;
+	}
+	append(mutex, &sleeper);
+	np__ticket_keep(&sleeper.ticket, &mutex->lock, 0);
+	result = np__ticket_wait(&sleeper.ticket, wait, 0);
+	if (result == 0)
+		return true;
+	np__spin_lock(&mutex->lock);
+	leave(mutex, &sleeper);
+	np__spin_unlock(&mutex->lock);
+	return false;
+}
+
+/* The first that sleeps for @what and has not woken of itself is claimed and taken out. */
+static bool claim_one(struct fd_mutex *mutex, enum fd_mutex_sleep what, struct wakeups *wakeups)
+{
+	struct fd_sleeper **link = &mutex->sleepers;
+
+	while (*link) {
+		struct fd_sleeper *sleeper = *link;
+
+		if (sleeper->what != what) {
+			link = &sleeper->next;
+			continue;
+		}
+		*link = sleeper->next;
+		if (np__ticket_claim(&sleeper->ticket, 0, wakeups))
+			return true;
+	}
+	return false;
+}
+
+static void release(struct fd_mutex *mutex, enum fd_mutex_sleep what)
+{
+	struct wakeups wakeups;
+
+	np__wakeups_init(&wakeups);
+	np__spin_lock(&mutex->lock);
+	if (!claim_one(mutex, what, &wakeups))
+		mutex->releases[what]++;
+	np__spin_unlock(&mutex->lock);
+	np__wakeups_send(&wakeups);
 }
 
 /* ---- the word ----------------------------------------------------------------------------- */
-
-void np__fd_mutex_init(struct fd_mutex *mutex)
-{
-	*mutex = (struct fd_mutex){ .word = 0 };
-	pthread_mutex_init(&mutex->lock, NULL);
-}
-
-void np__fd_mutex_fini(struct fd_mutex *mutex)
-{
-	pthread_mutex_destroy(&mutex->lock);
-}
 
 bool np__fd_mutex_is_closed(struct fd_mutex *mutex)
 {
@@ -152,7 +168,7 @@ bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex)
 					       ((old | CLOSED) & ~all_sleepers) + REF));
 	for (int side = SIDE_READ; side < SIDES; side++)
 		for (; old & sleepers(side); old -= one_sleeper(side))
-			semaphore_release(mutex, &mutex->lock_free[side]);
+			release(mutex, (enum fd_mutex_sleep)side);
 	return true;
 }
 
@@ -224,7 +240,7 @@ enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side)
 		if (np__task_is_canceled(self))
 			return FD_MUTEX_CANCELED;
 		if (fall_asleep(mutex, side) &&
-		    !semaphore_acquire(mutex, &mutex->lock_free[side], &lock_wait))
+		    !sleep_for(mutex, (enum fd_mutex_sleep)side, &lock_wait))
 			leave_queue(mutex, side);
 	}
 }
@@ -245,16 +261,16 @@ bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side)
 			new -= one_sleeper(side);
 	} while (!atomic_compare_exchange_weak(&mutex->word, &old, new));
 	if (old & sleepers(side))
-		semaphore_release(mutex, &mutex->lock_free[side]);
+		release(mutex, (enum fd_mutex_sleep)side);
 	return is_abandoned(new);
 }
 
 void np__fd_mutex_release_closer(struct fd_mutex *mutex)
 {
-	semaphore_release(mutex, &mutex->destroyed);
+	release(mutex, SLEEP_DESTROYED);
 }
 
 void np__fd_mutex_wait_destroyed(struct fd_mutex *mutex)
 {
-	semaphore_acquire(mutex, &mutex->destroyed, &close_wait);
+	sleep_for(mutex, SLEEP_DESTROYED, &close_wait);
 }

@@ -19,7 +19,6 @@
 
 #include "core/poll_desc.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,23 +26,19 @@
 #define FD_MUTEX_REF        (UINT64_C(1) << 3)
 #define FD_MUTEX_LOCK(side) (UINT64_C(1) << (1 + (side)))
 
-/* Tasks that sleep until somebody releases them; a release that comes first is kept. */
-struct semaphore {
-	struct task_list asleep;
-	unsigned releases;
-};
+/* What a task sleeps for: a side's lock, or the end of all calls. */
+enum fd_mutex_sleep { SLEEP_READ = SIDE_READ, SLEEP_WRITE = SIDE_WRITE, SLEEP_DESTROYED, SLEEPS };
 
 struct fd_mutex {
 	_Atomic uint64_t word;
-	pthread_mutex_t lock; /* of the semaphores */
-	struct semaphore lock_free[SIDES];
-	struct semaphore destroyed;
+	uint32_t lock;               /* of what follows */
+	uint32_t releases[SLEEPS];   /* that came before their sleepers */
+	struct fd_sleeper *sleepers; /* first come first */
 };
 
 enum fd_mutex_result { FD_MUTEX_LOCKED, FD_MUTEX_BUSY, FD_MUTEX_CLOSED, FD_MUTEX_CANCELED };
 
-void np__fd_mutex_init(struct fd_mutex *mutex);
-void np__fd_mutex_fini(struct fd_mutex *mutex);
+/* All zero is free: there is nothing to make, and nothing to take down. */
 
 bool np__fd_mutex_is_closed(struct fd_mutex *mutex);
 

@@ -4,16 +4,10 @@
 
 #include <stdlib.h>
 
-void np__fd_free(struct np_fd *fd)
-{
-	np__fd_mutex_fini(&fd->mutex);
-	free(fd);
-}
-
 void np__fd_drop(struct np_fd *fd)
 {
 	if (atomic_fetch_sub(&fd->refs, 1) == 1)
-		np__fd_free(fd);
+		free(fd);
 }
 
 struct np_fd *np_ref(struct np_fd *fd)

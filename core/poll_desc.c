@@ -16,6 +16,8 @@
  *	T4  WAIT -> nil       claim()       T12 any -> nil      finish()
  *	T5  WAIT -> READY     slot_report() T13 READY -> nil    np_poll_reset()
  *	T6  WAIT -> nil       slot_cancel() T14 any -> nil      np__poll_create()
+ *
+ * np__poll_wait_quickly() takes T1 and T3 in one step.
  */
 
 /* NP_READ or NP_WRITE as an index, or -EINVAL. */
@@ -45,13 +47,16 @@ static void hand_out(uintptr_t value, struct task_list *ready)
 		task_list_append(ready, task);
 }
 
-static void slot_report(_Atomic uintptr_t *slot, struct task_list *ready)
+static inline void slot_report(_Atomic uintptr_t *slot, struct task_list *ready)
 {
 	uintptr_t old = atomic_load(slot);
 
-	while (old != SLOT_READY && !atomic_compare_exchange_weak(slot, &old, SLOT_READY))
-		;
-	hand_out(old, ready);
+	while (old != SLOT_READY) {
+		if (atomic_compare_exchange_weak(slot, &old, SLOT_READY)) {
+			hand_out(old, ready);
+			break;
+		}
+	}
 }
 
 /* Deadline or close: whoever waits goes on without a report; a report that is there stays. */
@@ -66,7 +71,7 @@ static void slot_cancel(_Atomic uintptr_t *slot, struct task_list *ready)
 }
 
 /* Why a wait of this side must fail, or 0. Closed before timeout before not pollable. */
-static int check(const struct np_poll_desc *desc, int side)
+static inline int check(const struct np_poll_desc *desc, int side)
 {
 	uint32_t info = atomic_load(&desc->info);
 
@@ -120,7 +125,7 @@ static bool retract(struct np_task *task, void *arg)
 	return atomic_compare_exchange_strong(slot, &expected, SLOT_NIL);
 }
 
-static const struct np_wait waits[SIDES] = {
+const struct np_wait np__poll_waits[SIDES] = {
 	[SIDE_READ] = { .what = "read", .commit = commit, .retract = retract },
 	[SIDE_WRITE] = { .what = "write", .commit = commit, .retract = retract },
 };
@@ -137,8 +142,6 @@ static int finish(struct np_poll_desc *desc, int side)
 /* What each wait needs: a registration, somebody to report, a report to ask for. 0 or an error. */
 static int prepare(struct np_poll_desc *desc, int mode, struct np_task *self)
 {
-	const struct runtime_poll *backend = desc->poller->backend;
-
 	if (desc->poller != self->poller && self->parker->attend) {
 		int error = self->parker->attend(self, desc->poller);
 
@@ -152,8 +155,8 @@ static int prepare(struct np_poll_desc *desc, int mode, struct np_task *self)
 			return error;
 	}
 	/* Before T1, so that a report which comes at once is latched. */
-	if (backend->traits & RUNTIME_POLL_NEEDS_ARM)
-		backend->arm(desc->poller->state, desc->fd, (unsigned)mode);
+	if (atomic_load_explicit(&desc->info, memory_order_relaxed) & INFO_NEEDS_ARM)
+		desc->poller->backend->arm(desc->poller->state, desc->fd, (unsigned)mode);
 	return 0;
 }
 
@@ -165,11 +168,7 @@ static int park(struct np_poll_desc *desc, int side, struct np_task *self,
 	return finish(desc, side);
 }
 
-/*
- * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
- * waits. So here, before the system call, the clock decides.
- */
-static void expire_by_clock(struct np_poll_desc *desc)
+void np__poll_expire_by_clock(struct np_poll_desc *desc)
 {
 	struct task_list ready = { .head = NULL };
 
@@ -187,7 +186,7 @@ static int wait_registered(struct np_poll_desc *desc, int side, struct np_task *
 			return NP_ECANCELED;
 		result = claim(desc, side);
 		if (result == 0)
-			result = park(desc, side, self, &waits[side]);
+			result = park(desc, side, self, &np__poll_waits[side]);
 		if (result != 0)
 			return result > 0 ? 0 : result;
 		/*
@@ -200,35 +199,25 @@ static int wait_registered(struct np_poll_desc *desc, int side, struct np_task *
 	}
 }
 
-int np_poll_wait(struct np_poll_desc *desc, int mode)
+int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self)
 {
-	struct np_task *self = np__task_self();
-	int side = side_of(mode);
-	int result;
-
-	if (!desc || side < 0)
-		return -EINVAL;
-	if (!self->parker->park)
-		return -EDEADLK;
-	result = check(desc, side);
-	if (!result)
-		result = prepare(desc, mode, self);
-	return result ? result : wait_registered(desc, side, self);
-}
-
-int np__poll_wait_drained(struct np_poll_desc *desc)
-{
-	struct np_task *self = np__task_self();
 	int error;
 
 	if (!self->parker->park)
 		return -EDEADLK;
-	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0)
-		expire_by_clock(desc);
-	error = check(desc, SIDE_READ); /* even if there is a report, which claim() would take */
+	error = check(desc, side);
 	if (!error)
-		error = prepare(desc, NP_READ, self);
-	return error ? error : wait_registered(desc, SIDE_READ, self);
+		error = prepare(desc, 1 << side, self);
+	return error ? error : wait_registered(desc, side, self);
+}
+
+int np_poll_wait(struct np_poll_desc *desc, int mode)
+{
+	int side = side_of(mode);
+
+	if (!desc || side < 0)
+		return -EINVAL;
+	return np__poll_wait_quickly(desc, side, np__task_self());
 }
 
 int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
@@ -290,34 +279,25 @@ int np_poll_end(struct np_poll_desc *desc, int mode)
 	return error ? error : -EAGAIN;
 }
 
-int np__poll_check(struct np_poll_desc *desc, int mode)
+int np__poll_check_slowly(struct np_poll_desc *desc, int side)
 {
-	int side = side_of(mode);
 	int error;
 
-	if (atomic_load_explicit(&desc->deadline[side], memory_order_relaxed) > 0)
-		expire_by_clock(desc);
+	if (atomic_load_explicit(&desc->deadline[side], memory_order_relaxed) > 0 &&
+	    desc->poller != np__task_self()->home)
+		np__poll_expire_by_clock(desc);
 	error = check(desc, side);
 	/* Told once: where reports have to be asked for, no healthy one would come to end it. */
-	if (error == NP_ENOTPOLLABLE && desc->poller->backend->traits & RUNTIME_POLL_NEEDS_ARM)
+	if (error == NP_ENOTPOLLABLE && atomic_load(&desc->info) & INFO_NEEDS_ARM)
 		atomic_fetch_and(&desc->info, ~(uint32_t)INFO_EVENT_ERROR);
-	return error;
-}
-
-int np__poll_reset(struct np_poll_desc *desc, int mode)
-{
-	_Atomic uintptr_t *slot = &desc->slot[side_of(mode)];
-	int error = np__poll_check(desc, mode);
-
-	/* Sequentially consistent: the system call after it must not be done before it. */
-	if (!error && atomic_load_explicit(slot, memory_order_relaxed) == SLOT_READY)
-		atomic_store(slot, SLOT_NIL); /* T13 */
 	return error;
 }
 
 int np_poll_reset(struct np_poll_desc *desc, int mode)
 {
-	return desc && side_of(mode) >= 0 ? np__poll_reset(desc, mode) : -EINVAL;
+	int side = side_of(mode);
+
+	return desc && side >= 0 ? np__poll_reset(desc, side) : -EINVAL;
 }
 
 /*
@@ -371,34 +351,51 @@ int64_t np__poll_expire(struct np_poll_desc *desc, int64_t now, struct task_list
 	return earliest;
 }
 
-void np__poll_event(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready)
+/* What a report tells beside readiness; before the slots, so that who is woken sees it. */
+static void note(struct np_poll_desc *desc, uint32_t flags)
 {
-	uint32_t info = atomic_load_explicit(&desc->info, memory_order_relaxed);
 	uint32_t told = (flags & RUNTIME_POLL_ERROR ? INFO_EVENT_ERROR : 0) |
 			(flags & RUNTIME_POLL_HANGUP ? INFO_HANGUP : 0) |
 			(flags & RUNTIME_POLL_PRIORITY ? INFO_PRIORITY : 0);
 
-	/* A healthy report ends the error; before the slots, so that who is woken sees it. */
-	if (info & INFO_EVENT_ERROR & ~told)
+	/* A healthy report ends the error. */
+	if (!(told & INFO_EVENT_ERROR))
 		atomic_fetch_and(&desc->info, ~(uint32_t)INFO_EVENT_ERROR);
-	if (told & ~info)
-		atomic_fetch_or(&desc->info, told);
+	atomic_fetch_or(&desc->info, told);
+}
+
+static inline void report(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready)
+{
+	uint32_t info = atomic_load_explicit(&desc->info, memory_order_relaxed);
+
+	if (flags & ~(uint32_t)(RUNTIME_POLL_READ | RUNTIME_POLL_WRITE) || info & INFO_EVENT_ERROR)
+		note(desc, flags);
 	if (flags & RUNTIME_POLL_READ)
 		slot_report(&desc->slot[SIDE_READ], ready);
 	if (flags & RUNTIME_POLL_WRITE)
 		slot_report(&desc->slot[SIDE_WRITE], ready);
 }
 
-bool np__poll_may_skip_read(const struct np_poll_desc *desc)
+void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
+		     struct task_list *ready)
 {
-	unsigned traits = desc->poller->backend->traits;
-	uint32_t info = atomic_load(&desc->info);
+	unsigned tag_bits = poller->backend->tag_bits;
 
-	/* Asking a level-triggered backend is always right: it looks at what is there. */
+	for (int i = 0; i < count; i++) {
+		struct np_poll_desc *desc = np__desc_find(&poller->table, events[i].tag, tag_bits);
+
+		if (desc)
+			report(desc, events[i].flags, ready);
+	}
+}
+
+/* What of the backend's traits matters to each wait. */
+static uint32_t info_of(unsigned traits)
+{
 	if (traits & RUNTIME_POLL_NEEDS_ARM)
-		return !(info & INFO_EVENT_ERROR);
-	return traits & RUNTIME_POLL_REPORTS_PRIORITY &&
-	       !(info & (INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR));
+		return INFO_NEEDS_ARM; /* level-triggered: looks at what is there, so it is never
+					  vague */
+	return traits & RUNTIME_POLL_REPORTS_PRIORITY ? 0 : INFO_IS_VAGUE;
 }
 
 int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)
@@ -413,7 +410,7 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 		atomic_store(&desc->slot[side], SLOT_NIL); /* T14 */
 		atomic_store(&desc->deadline[side], DEADLINE_NONE);
 	}
-	atomic_store(&desc->info, INFO_OPEN);
+	atomic_store(&desc->info, INFO_OPEN | info_of(poller->backend->traits));
 	*ret_desc = desc;
 	return 0;
 }

@@ -36,6 +36,8 @@ enum {
 	INFO_EVENT_ERROR = 8, /* the last report was an error and nothing else */
 	INFO_HANGUP = 16,     /* end of file, hang-up or an error was reported, ever */
 	INFO_PRIORITY = 32,   /* urgent data was reported, ever */
+	INFO_NEEDS_ARM = 64,  /* the backend's trait */
+	INFO_IS_VAGUE = 128,  /* the backend does not tell urgent data from other */
 };
 
 enum { DEADLINE_NONE = 0, DEADLINE_EXPIRED = -1 };
@@ -47,8 +49,8 @@ struct np_poll_desc {
 	struct np_poller *poller;
 
 	/* constant from open to close */
-	int fd;
 	_Atomic uint64_t tag; /* place in the table, and a generation that close increments */
+	int fd;
 
 	/* atomic; any task, any time */
 	_Atomic uint32_t info;
@@ -69,27 +71,96 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 int np__poll_register(struct np_poll_desc *desc);
 
 /*
- * The first half of np_poll_reset(): why the side of @mode must fail, or 0. Drops no report.
+ * The first half of np_poll_reset(): why @side must fail, or 0. Drops no report. The clock is asked
+ * about a deadline, unless this thread turns the poller: then the turns have seen to it.
  */
-int np__poll_check(struct np_poll_desc *desc, int mode);
+int np__poll_check_slowly(struct np_poll_desc *desc, int side);
 
-/*
- * May a stream's next read park without asking the kernel first, when the last one returned less
- * than it wanted? Only while no report told of anything but data, on a backend that would have.
- */
-bool np__poll_may_skip_read(const struct np_poll_desc *desc);
-
-/*
- * Park for reading without having asked the kernel, after np__poll_may_skip_read(): as
- * np_poll_wait(), by who knows that nothing was left to read. Keeps a report that is latched.
- */
-int np__poll_wait_drained(struct np_poll_desc *desc);
+/* The same, with the common case in place: nothing is known against the call. */
+static inline int np__poll_check(struct np_poll_desc *desc, int side)
+{
+	if (!(atomic_load(&desc->info) & (INFO_CLOSING | INFO_EVENT_ERROR)) &&
+	    atomic_load(&desc->deadline[side]) == DEADLINE_NONE)
+		return 0;
+	return np__poll_check_slowly(desc, side);
+}
 
 /* np_poll_reset() without its checks of the arguments. */
-int np__poll_reset(struct np_poll_desc *desc, int mode);
+static inline int np__poll_reset(struct np_poll_desc *desc, int side)
+{
+	int error = np__poll_check(desc, side);
 
-/* The poller's report: T5, T7, T9. Appends who is to be made ready. */
-void np__poll_event(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready);
+	/* Sequentially consistent: the system call after it must not be done before it. */
+	if (!error && atomic_load_explicit(&desc->slot[side], memory_order_relaxed) == SLOT_READY)
+		atomic_store(&desc->slot[side], SLOT_NIL); /* T13 */
+	return error;
+}
+
+/* np_poll_wait() without its checks of the arguments, by @self. */
+int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
+
+/* What tasks wait for in the slots of the two sides. */
+extern const struct np_wait np__poll_waits[SIDES];
+
+/*
+ * np__poll_wait() with the common case in place: on a fiber's own worker, registered before,
+ * nothing against it. One step publishes the task, since who makes it ready early only queues it;
+ * and a report is taken without one, since only this thread brings reports. Close and deadlines
+ * come from any thread: they take the task out of the slot, or are seen here once it is in.
+ */
+static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, struct np_task *self)
+{
+	_Atomic uintptr_t *slot = &desc->slot[side];
+	uint32_t info = atomic_load(&desc->info) & (INFO_REGISTERED | INFO_NEEDS_ARM);
+	uintptr_t expected = SLOT_NIL;
+
+	if (desc->poller != self->home || info != INFO_REGISTERED ||
+	    !atomic_compare_exchange_strong(slot, &expected, (uintptr_t)self))
+		return np__poll_wait(desc, side, self);
+	expected = (uintptr_t)self;
+	/* Who cannot be taken out again will be made ready, which only a stop answers. */
+	if ((atomic_load(&desc->info) & (INFO_CLOSING | INFO_EVENT_ERROR) ||
+	     atomic_load(&desc->deadline[side]) < 0 || np__task_is_canceled(self)) &&
+	    atomic_compare_exchange_strong(slot, &expected, SLOT_NIL))
+		return np__poll_wait(desc, side, self);
+	self->parker->stop(self, &np__poll_waits[side], slot);
+	if (atomic_load_explicit(slot, memory_order_relaxed) != SLOT_READY)
+		return np__poll_wait(desc, side, self);
+	atomic_store_explicit(slot, SLOT_NIL, memory_order_relaxed);
+	return 0;
+}
+
+/*
+ * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
+ * waits. So for them, before the system call, the clock decides.
+ */
+void np__poll_expire_by_clock(struct np_poll_desc *desc);
+
+/* Returned by np__poll_wait_drained() where there is doubt. */
+enum { POLL_ASK_KERNEL = 1 };
+
+/*
+ * Wait for reading without having asked the kernel, by who got less from a stream than it wanted,
+ * so that nothing was left. Keeps a report that is latched: no system call has seen what it told.
+ * That is right only while no report told of anything but data, on a backend that would have;
+ * otherwise it returns POLL_ASK_KERNEL and has done nothing.
+ */
+static inline int np__poll_wait_drained(struct np_poll_desc *desc, struct np_task *self)
+{
+	const uint32_t doubts = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE;
+
+	if (atomic_load(&desc->info) & doubts)
+		return POLL_ASK_KERNEL;
+	/* It counts even if there is a report, which the wait would take. */
+	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0 &&
+	    desc->poller != self->home)
+		np__poll_expire_by_clock(desc);
+	return np__poll_wait_quickly(desc, SIDE_READ, self);
+}
+
+/* The turn's reports: T5, T7, T9. Appends who is to be made ready. */
+void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
+		     struct task_list *ready);
 
 /*
  * Expire the deadlines that @now has reached. Returns the earliest of those that are left, or 0.

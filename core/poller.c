@@ -193,19 +193,6 @@ void np__poller_arm_ticket(struct np_poller *poller, struct ticket *ticket, int6
 		tell_turn(poller);
 }
 
-static int report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
-		  struct task_list *ready)
-{
-	for (int i = 0; i < count; i++) {
-		struct np_poll_desc *desc =
-			np__desc_find(&poller->table, events[i].tag, poller->backend->tag_bits);
-
-		if (desc)
-			np__poll_event(desc, events[i].flags, ready);
-	}
-	return count;
-}
-
 /*
  * A look leaves a break for the next wait that blocks. A host may only ever look, since it blocks
  * in a loop of its own, and would find the descriptor readable for ever; so where a break is known
@@ -243,9 +230,9 @@ int np__poller_turn(struct np_poller *poller, int64_t delta_ns)
 
 	atomic_store(&poller->in_turn, true);
 	n = wait_for_events(poller, delta_ns, events);
-	report(poller, events, n, &ready);
+	np__poll_report(poller, events, n, &ready);
 	run_timers(poller, &ready);
-	atomic_store(&poller->in_turn, false);
+	atomic_store_explicit(&poller->in_turn, false, memory_order_release);
 	np__desc_end_limbo(&poller->table);
 	np_ready(ready.head);
 	return n < 0 ? n : ready.count;

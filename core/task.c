@@ -2,7 +2,7 @@
 /* core/task.c - which task runs here, and making tasks of any parker ready. */
 #include "core/task.h"
 
-_Thread_local struct np_task *np__task_current;
+NP_TLS struct np_task *np__task_current;
 
 struct np_task *np_task_self(void)
 {

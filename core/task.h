@@ -57,8 +57,24 @@ static inline void np__task_spend(struct np_task *task)
 		task->parker->yield(task);
 }
 
+/*
+ * For what each call looks at. Without a call also in a shared library, where the C library keeps
+ * some room for that in libraries that are loaded late (core/meson.build).
+ */
+#ifdef NP_HAVE_STATIC_TLS
+#define NP_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define NP_TLS _Thread_local
+#endif
+
 /* Which task runs on this thread; NULL: the thread's own. */
-extern _Thread_local struct np_task *np__task_current;
+extern NP_TLS struct np_task *np__task_current;
+
+/* A name for the calling thread. */
+static inline const void *np__this_thread(void)
+{
+	return &np__task_current;
+}
 
 /* np_task_self(), in place. */
 static inline struct np_task *np__task_self(void)

@@ -36,7 +36,7 @@ void np__wakeups_settle(struct wakeups *wakeups)
 /* With the lock of the queue, which nobody can have had since: the ticket is open. */
 static void park_and_unlock(struct ticket *ticket)
 {
-	ticket->home = np__ticket_thread();
+	ticket->home = np__this_thread();
 	atomic_store_explicit(&ticket->state, TICKET_PARKED, memory_order_relaxed);
 	__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
 }

@@ -71,12 +71,6 @@ static inline void np__wakeups_append(struct wakeups *wakeups, struct np_task *t
 	wakeups->last_ready = task;
 }
 
-/* A name for the calling thread. */
-static inline const void *np__ticket_thread(void)
-{
-	return &np__task_current;
-}
-
 /* For the calling task. 0, or -EDEADLK if its parker cannot park. */
 static inline int np__ticket_draw(struct ticket *ticket)
 {
@@ -168,7 +162,7 @@ static inline bool np__ticket_claim(struct ticket *ticket, int result, struct wa
 {
 	int state, next;
 
-	if (ticket->home == np__ticket_thread())
+	if (ticket->home == np__this_thread())
 		return np__ticket_claim_at_home(ticket, result, wakeups);
 	state = atomic_load(&ticket->state);
 	do {

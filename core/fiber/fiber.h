@@ -67,6 +67,32 @@ struct newborns {
 	_Atomic size_t count; /* written under the lock */
 };
 
+/* Tasks that are ready, first in first out. */
+struct run_queue {
+	struct np_task *first;
+	struct np_task *last; /* if there is a first */
+};
+
+static inline void run_queue_append(struct run_queue *queue, struct np_task *first,
+				    struct np_task *last)
+{
+	last->next = NULL;
+	if (queue->first)
+		queue->last->next = first;
+	else
+		queue->first = first;
+	queue->last = last;
+}
+
+static inline struct np_task *run_queue_take(struct run_queue *queue)
+{
+	struct np_task *task = queue->first;
+
+	if (task)
+		queue->first = task->next;
+	return task;
+}
+
 struct worker {
 	struct runtime *runtime;
 	struct np_poller *poller;
@@ -74,7 +100,7 @@ struct worker {
 	struct context context; /* of its thread */
 	struct switch_note note;
 	struct switch_note grave_note; /* of the fiber that is ending */
-	struct task_list ready;
+	struct run_queue ready;
 	uint32_t turns; /* switches left before it looks at the world */
 
 	struct stack_pool *stacks;
@@ -125,7 +151,7 @@ void np__worker_leave(struct worker *worker, struct context *from, struct switch
 /* Append to the queue of the worker that runs here. */
 static inline void np__worker_queue(struct worker *worker, struct np_task *task)
 {
-	task_list_append(&worker->ready, task);
+	run_queue_append(&worker->ready, task, task);
 }
 
 /* ---- newborns.c ---- */
@@ -218,7 +244,7 @@ void np__sys_pin_thread(unsigned index);
 void np__locals_destroy(struct fiber *fiber);
 
 /* The worker that runs here, NULL on other threads. */
-extern _Thread_local struct worker *np__worker;
+extern NP_TLS struct worker *np__worker;
 
 extern const struct np_parker np_parker_fiber;
 

@@ -207,6 +207,7 @@ void np__fiber_begin(struct fiber *fiber, struct worker *worker)
 
 	fiber->worker = worker;
 	fiber->task.poller = worker->poller;
+	fiber->task.home = worker->poller;
 	fiber->task.failure = &worker->failure;
 	if (atomic_load_explicit(&worker->runtime->stopping, memory_order_relaxed))
 		flags |= FIBER_ASKED;

@@ -17,12 +17,12 @@ enum { TURNS = 256 };       /* switches before the worker looks at the world */
 enum { BUDGET_TURNS = 64 }; /* of them, what a used-up budget counts: those calls took time */
 enum { ADOPT = 16 };        /* newborns taken at a time; what is left may be stolen */
 
-_Thread_local struct worker *np__worker;
+NP_TLS struct worker *np__worker;
 
 /* ---- switching ---------------------------------------------------------------------------- */
 
-static void leave_for(struct context *from, struct switch_note *note, struct context *to,
-		      struct switch_note *to_note, void *arg)
+static inline void leave_for(struct context *from, struct switch_note *note, struct context *to,
+			     struct switch_note *to_note, void *arg)
 {
 	np__note_leave(note, to_note, note == &np__worker->grave_note);
 	np__context_switch(from, to, arg);
@@ -31,12 +31,13 @@ static void leave_for(struct context *from, struct switch_note *note, struct con
 }
 
 /* Go on with @fiber. Returns when somebody switches to @from. */
-static void resume(struct worker *worker, struct fiber *fiber, struct context *from,
-		   struct switch_note *note)
+static inline void resume(struct worker *worker, struct fiber *fiber, struct context *from,
+			  struct switch_note *note)
 {
 	worker->current = fiber;
 	np__task_current = &fiber->task;
 	fiber->task.budget = BUDGET;
+	fiber->wait = NULL;
 	leave_for(from, note, &fiber->context, &fiber->note, fiber);
 }
 
@@ -47,9 +48,9 @@ static void resume_worker(struct worker *worker, struct context *from, struct sw
 	leave_for(from, note, &worker->context, &worker->note, NULL);
 }
 
-void np__worker_leave(struct worker *worker, struct context *from, struct switch_note *note)
+static inline void leave(struct worker *worker, struct context *from, struct switch_note *note)
 {
-	struct np_task *next = worker->turns > 0 ? task_list_take(&worker->ready) : NULL;
+	struct np_task *next = worker->turns > 0 ? run_queue_take(&worker->ready) : NULL;
 
 	if (!next) {
 		resume_worker(worker, from, note);
@@ -57,6 +58,11 @@ void np__worker_leave(struct worker *worker, struct context *from, struct switch
 	}
 	worker->turns--;
 	resume(worker, np__fiber_of(next), from, note);
+}
+
+void np__worker_leave(struct worker *worker, struct context *from, struct switch_note *note)
+{
+	leave(worker, from, note);
 }
 
 /* ---- the parker --------------------------------------------------------------------------- */
@@ -70,8 +76,19 @@ static void fiber_park(struct np_task *self, const struct np_wait *wait, void *a
 	fiber->wait_arg = arg;
 	fiber->wait = wait;
 	if (wait->commit(self, arg))
-		np__worker_leave(fiber->worker, &fiber->context, &fiber->note);
-	fiber->wait = NULL;
+		leave(fiber->worker, &fiber->context, &fiber->note);
+	else
+		fiber->wait = NULL;
+}
+
+/* Who makes it ready before it has stopped only queues it, here or for when this worker looks. */
+static void fiber_stop(struct np_task *self, const struct np_wait *wait, void *arg)
+{
+	struct fiber *fiber = np__fiber_of(self);
+
+	fiber->wait_arg = arg;
+	fiber->wait = wait;
+	leave(fiber->worker, &fiber->context, &fiber->note);
 }
 
 /*
@@ -96,15 +113,13 @@ static void fiber_ready(struct np_task *list)
 		struct np_task *first = list;
 		struct np_task *last = first;
 
-		if (worker == np__worker) {
-			list = first->next;
-			np__worker_queue(worker, first);
-			continue;
-		}
 		while (last->next && np__fiber_of(last->next)->worker == worker)
 			last = last->next;
 		list = last->next;
-		send(worker, first, last);
+		if (worker == np__worker)
+			run_queue_append(&worker->ready, first, last);
+		else
+			send(worker, first, last);
 	}
 }
 
@@ -112,7 +127,7 @@ static void yield(struct fiber *fiber)
 {
 	struct worker *worker = fiber->worker;
 
-	if (!worker->ready.head) {
+	if (!worker->ready.first) {
 		/* Those that have not begun are the worker's to find. */
 		if (atomic_load_explicit(&worker->newborns.count, memory_order_relaxed) > 0)
 			worker->turns = 0;
@@ -143,6 +158,7 @@ static int fiber_attend(struct np_task *self, struct np_poller *poller)
 const struct np_parker np_parker_fiber = {
 	.name = "fiber",
 	.park = fiber_park,
+	.stop = fiber_stop,
 	.ready = fiber_ready,
 	.attend = fiber_attend,
 	.yield = fiber_yield,
@@ -277,13 +293,13 @@ void np__worker_run(struct worker *worker)
 		look_at_messages(worker);
 		take_newborns(worker);
 		worker->turns = TURNS;
-		task = task_list_take(&worker->ready);
+		task = run_queue_take(&worker->ready);
 		if (!task) {
 			wait_for_work(worker);
 			continue;
 		}
 		resume(worker, np__fiber_of(task), &worker->context, &worker->note);
-		if (worker->ready.head)
+		if (worker->ready.first)
 			turn(worker, 0);
 	}
 	np__worker = NULL;

@@ -3,7 +3,7 @@
 #ifndef NETPARK_CORE_SYNC_WAIT_H
 #define NETPARK_CORE_SYNC_WAIT_H
 
-#include "core/sync/spin.h"
+#include "core/spin.h"
 #include "core/sync/wait_queue.h"
 
 /*

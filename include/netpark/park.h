@@ -35,6 +35,8 @@ struct np_task {
 	struct np_task *next;           /* link of the ready list that carries it; else undefined */
 	struct np_poller *poller;       /* where descriptors it waits for first are registered;
 					   NULL: the default poller */
+	struct np_poller *home; /* the parker's: the one poller that the task's thread alone turns;
+				   NULL if there is none, or where the parker has no stop() */
 	struct np_failure *failure; /* a record for np_error_text(), or NULL for none; tasks of one
 				       thread may share it if none runs between a failing call and
 				       its next call of netpark */
@@ -89,6 +91,14 @@ struct np_parker {
 	 */
 	void (*park)(struct np_task *self, const struct np_wait *wait, void *arg,
 		     struct np_poller *poller);
+
+	/**
+	 * stop() - park a task that was published already, and may have been made ready since
+	 *
+	 * As park() for reports of the task's home, without a commit. Needed only by a parker whose
+	 * tasks have a home.
+	 */
+	void (*stop)(struct np_task *self, const struct np_wait *wait, void *arg);
 
 	/**
 	 * ready() - make tasks runnable. Go: goready

@@ -10,19 +10,7 @@
 
 static struct fd_mutex mutex;
 
-static void begin(void)
-{
-	fixture_begin();
-	np__fd_mutex_init(&mutex);
-}
-
-static void end(void)
-{
-	np__fd_mutex_fini(&mutex);
-	fixture_end();
-}
-
-TestSuite(fd_mutex, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(fd_mutex, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static uint64_t sleeping(int side)
 {
@@ -143,8 +131,7 @@ Test(fd_mutex, exactly_one_destroys_under_contention)
 	for (int round = 0; round < 50; round++) {
 		pthread_t threads[4];
 
-		np__fd_mutex_fini(&mutex);
-		np__fd_mutex_init(&mutex);
+		memset(&mutex, 0, sizeof(mutex));
 		atomic_store(&destroyers, 0);
 		for (int i = 0; i < 4; i++)
 			threads[i] =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/sync/test_wait_group.c - until the count is 0, and the memory back then. */
-#include "core/sync/spin.h"
+#include "core/spin.h"
 #include "tests/support/fake_backend.h"
 #include "tests/sync/puppet.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/sync/spin.h - the lock of one small object: a word, 0 when free.
+ * core/spin.h - the lock of one small object: a word, 0 when free.
  *
  * Held for a few dozen instructions, never across a park, a wake-up or a call of the program's. To
  * give it is a plain store and the last that its holder does to the object.
  */
-#ifndef NETPARK_CORE_SYNC_SPIN_H
-#define NETPARK_CORE_SYNC_SPIN_H
+#ifndef NETPARK_CORE_SPIN_H
+#define NETPARK_CORE_SPIN_H
 
 #include <stdint.h>
 
@@ -27,4 +27,4 @@ static inline void np__spin_unlock(uint32_t *lock)
 	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
 
-#endif /* NETPARK_CORE_SYNC_SPIN_H */
+#endif /* NETPARK_CORE_SPIN_H */

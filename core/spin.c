@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sync/spin.c - what to do while another has the lock. */
-#include "core/sync/spin.h"
+/* core/spin.c - what to do while another has the lock. */
+#include "core/spin.h"
 
 #include <sched.h>
 
