@@ -11,6 +11,7 @@
 #define NETPARK_CORE_FD_H
 
 #include "core/fd_mutex.h"
+#include "core/hints.h"
 
 #include <netpark/fd.h>
 
@@ -60,23 +61,27 @@ int np__fd_incref(struct np_fd *fd, const char *op);
 void np__fd_decref(struct np_fd *fd);
 
 /* Record the failure of @op on @fd, where @call failed (NULL: none). Returns @error. */
-int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
+NP_RARE int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);
 
 /* The same without a reference: the number may be another file's by now, and is not asked. */
 int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call);
 
 /* The lock of one side, for one call. 0, NP_ECLOSED or NP_ECANCELED; recorded for @op. */
-int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op);
+NP_RARE int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op);
+
+/* If nobody else is there. */
+static inline bool np__fd_try_lock(struct np_fd *fd, int side)
+{
+	return np__fd_mutex_try_lock_free(&fd->mutex, side);
+}
 
 static inline int np__fd_lock(struct np_fd *fd, int side, const char *op)
 {
-	if (np__fd_mutex_try_lock(&fd->mutex, side) == FD_MUTEX_LOCKED)
-		return 0;
-	return np__fd_lock_slowly(fd, side, op);
+	return np__fd_try_lock(fd, side) ? 0 : np__fd_lock_slowly(fd, side, op);
 }
 
 /* By the one who was told that nobody is left. */
-void np__fd_destroy(struct np_fd *fd);
+NP_RARE void np__fd_destroy(struct np_fd *fd);
 
 static inline void np__fd_unlock(struct np_fd *fd, int side)
 {

@@ -6,6 +6,7 @@
 #include "core/fd.h"
 
 #include "core/failure.h"
+#include "core/hints.h"
 #include "core/sys.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ static int wait_ready(struct np_fd *fd, int side)
  * A report that there is room is left: it comes with every report of data, and to drop it each time
  * costs more than the one try in vain of a writer who fills the kernel's buffer.
  */
-static inline int prepare(struct np_fd *fd, int side, struct np_task *self)
+static NP_IN_PLACE int prepare(struct np_fd *fd, int side, struct np_task *self)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 
@@ -60,7 +61,8 @@ static inline int prepare(struct np_fd *fd, int side, struct np_task *self)
 }
 
 /* After a first attempt that failed with @error: again and again, as long as that is worth it. */
-static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, void *arg, int error)
+NP_APART static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, void *arg,
+				      int error)
 {
 	for (;;) {
 		ssize_t n;
@@ -80,8 +82,7 @@ static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, vo
 }
 
 /* In place, so that an attempt which succeeds at once is no call through a pointer. */
-__attribute__((always_inline)) static inline ssize_t perform(struct np_fd *fd, int side,
-							     attempt_fn *attempt, void *arg)
+static NP_IN_PLACE ssize_t perform(struct np_fd *fd, int side, attempt_fn *attempt, void *arg)
 {
 	ssize_t n = attempt(fd, arg);
 
@@ -100,8 +101,8 @@ static inline void leave(struct np_fd *fd, int side, ssize_t n, struct np_task *
 }
 
 /* The shape of a call. */
-__attribute__((always_inline)) static inline ssize_t
-run(struct np_fd *fd, int side, const char *op, const char *call, attempt_fn *attempt, void *arg)
+static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const char *call,
+			       attempt_fn *attempt, void *arg)
 {
 	struct np_task *self = np__task_self();
 	ssize_t n = np__fd_lock(fd, side, op);
@@ -115,6 +116,12 @@ run(struct np_fd *fd, int side, const char *op, const char *call, attempt_fn *at
 		np__fd_fail(fd, (int)n, op, call);
 	leave(fd, side, n, self);
 	return n;
+}
+
+/* Arguments as they nearly always are: to be taken as they are. */
+static inline bool is_plain(const struct np_fd *fd, const void *buf, size_t size)
+{
+	return fd && buf && size - 1 < IO_MAX;
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
@@ -137,7 +144,7 @@ static ssize_t read_once(struct np_fd *fd, void *arg)
  * The shortcut. The last read left nothing, so reading now would say EAGAIN: wait at once, unless
  * there are reports of another kind than data, which may have ended that read early.
  */
-static inline int prepare_read(struct np_fd *fd, struct np_task *self)
+static NP_IN_PLACE int prepare_read(struct np_fd *fd, struct np_task *self)
 {
 	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 	int result = POLL_ASK_KERNEL;
@@ -150,36 +157,64 @@ static inline int prepare_read(struct np_fd *fd, struct np_task *self)
 	return result == POLL_ASK_KERNEL ? prepare(fd, SIDE_READ, self) : result;
 }
 
-static inline ssize_t read_locked(struct np_fd *fd, struct buffer *buffer, struct np_task *self)
+/* The end of a call that took more than one attempt, or none. */
+NP_RARE static ssize_t end_read(struct np_fd *fd, ssize_t n, size_t size, struct np_task *self)
 {
-	ssize_t n = prepare_read(fd, self);
-
-	if (n == 0)
-		n = perform(fd, SIDE_READ, read_once, buffer);
-	if (n > 0 && (size_t)n < buffer->size)
-		fd->is_drained = true;
-	return n;
-}
-
-ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
-{
-	struct np_task *self = np__task_self();
-	struct buffer buffer = { buf, size };
-	ssize_t n;
-
-	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
-		return np__invalid("np_read: no handle, no buffer, or a size above SSIZE_MAX");
-	n = np__fd_lock(fd, SIDE_READ, "read");
-	if (n < 0)
-		return n;
-	if (fd->is_stream && size > IO_MAX)
-		buffer.size = IO_MAX;
-	if (size > 0)
-		n = read_locked(fd, &buffer, self);
+	if (n > 0)
+		fd->is_drained = (size_t)n < size;
 	if (n < 0)
 		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
 	leave(fd, SIDE_READ, n, self);
 	return n;
+}
+
+NP_APART static ssize_t read_again(struct np_fd *fd, struct buffer buffer, int error,
+				   struct np_task *self)
+{
+	ssize_t n = perform_again(fd, SIDE_READ, read_once, &buffer, error);
+
+	return end_read(fd, n, buffer.size, self);
+}
+
+/* With the lock. */
+static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, struct np_task *self)
+{
+	int error = prepare_read(fd, self);
+	ssize_t n;
+
+	if (error)
+		return end_read(fd, error, 0, self);
+	n = read_once(fd, &buffer);
+	if (n < 0)
+		return read_again(fd, buffer, errno, self);
+	fd->is_drained = n > 0 && (size_t)n < buffer.size;
+	leave(fd, SIDE_READ, n, self);
+	return n;
+}
+
+/* Bad arguments, nothing or very much to read, or a lock that has to be waited for. */
+NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
+{
+	struct buffer buffer = { buf, size };
+	int error;
+
+	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
+		return np__invalid("np_read: no handle, no buffer, or a size above SSIZE_MAX");
+	error = np__fd_lock(fd, SIDE_READ, "read");
+	if (error)
+		return error;
+	if (size == 0)
+		return end_read(fd, 0, 0, np__task_self());
+	if (fd->is_stream && size > IO_MAX)
+		buffer.size = IO_MAX;
+	return read_locked(fd, buffer, np__task_self());
+}
+
+ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
+{
+	if (!is_plain(fd, buf, size) || !np__fd_try_lock(fd, SIDE_READ))
+		return read_slowly(fd, buf, size);
+	return read_locked(fd, (struct buffer){ buf, size }, np__task_self());
 }
 
 /*
@@ -309,59 +344,71 @@ static struct buffer next_piece(const struct np_fd *fd, const char *data, size_t
 	};
 }
 
+NP_RARE static ssize_t end_write(struct np_fd *fd, int error, size_t size, struct np_task *self)
+{
+	if (error)
+		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
+	leave(fd, SIDE_WRITE, error, self);
+	return error ? error : (ssize_t)size;
+}
+
 /* After a first write of @piece, which gave @n and perhaps @error: until all is written. */
-static int write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, int error, size_t size,
-		      size_t *written)
+NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, int error,
+				   size_t size, size_t *written)
 {
 	for (;;) {
 		if (n < 0)
 			n = perform_again(fd, SIDE_WRITE, write_once, &piece, error);
 		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
-		if (error)
-			return error;
-		*written += (size_t)n;
-		if (*written == size)
-			return 0;
+		if (!error)
+			*written += (size_t)n;
+		if (error || *written == size)
+			return end_write(fd, error, size, np__task_self());
 		piece = next_piece(fd, (const char *)piece.data + n, size - *written);
 		n = write_once(fd, &piece);
 		error = errno;
 	}
 }
 
-static inline int write_locked(struct np_fd *fd, const char *data, size_t size, size_t *written,
-			       struct np_task *self)
+/* With the lock. */
+static NP_IN_PLACE ssize_t write_locked(struct np_fd *fd, struct buffer piece, size_t size,
+					size_t *written, struct np_task *self)
 {
-	struct buffer piece = next_piece(fd, data, size);
 	int error = prepare(fd, SIDE_WRITE, self);
 	ssize_t n;
 
 	if (error)
-		return error;
+		return end_write(fd, error, 0, self);
 	n = write_once(fd, &piece);
 	if (n != (ssize_t)size)
 		return write_rest(fd, piece, n, errno, size, written);
 	*written = size;
-	return 0;
+	leave(fd, SIDE_WRITE, n, self);
+	return n;
 }
 
-/* All of it, or an error; *written of it in both cases. */
-__attribute__((always_inline)) static inline ssize_t write_all(struct np_fd *fd, const void *buf,
-							       size_t size, size_t *written)
+/* Bad arguments, nothing or very much to write, or a lock that has to be waited for. */
+NP_RARE static ssize_t write_slowly(struct np_fd *fd, const void *buf, size_t size, size_t *written)
 {
-	struct np_task *self = np__task_self();
 	int error;
 
-	*written = 0;
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_write: no handle, no buffer, or a size above SSIZE_MAX");
 	error = np__fd_lock(fd, SIDE_WRITE, "write");
-	if (error)
-		return error;
-	error = write_locked(fd, buf, size, written, self);
-	if (error)
-		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
-	leave(fd, SIDE_WRITE, error, self);
-	return error ? error : (ssize_t)size;
+	return error ? error
+		     : write_locked(fd, next_piece(fd, buf, size), size, written, np__task_self());
+}
+
+/* All of it, or an error; *written of it in both cases. */
+static NP_IN_PLACE ssize_t write_all(struct np_fd *fd, const void *buf, size_t size,
+				     size_t *written)
+{
+	const struct buffer all = { (void *)(uintptr_t)buf, size };
+
+	*written = 0;
+	if (!is_plain(fd, buf, size) || !np__fd_try_lock(fd, SIDE_WRITE))
+		return write_slowly(fd, buf, size, written);
+	return write_locked(fd, all, size, written, np__task_self());
 }
 
 ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)

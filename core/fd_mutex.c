@@ -181,7 +181,7 @@ bool np__fd_mutex_decref(struct fd_mutex *mutex)
 	return is_abandoned(old - REF);
 }
 
-enum fd_mutex_result np__fd_mutex_try_lock_slowly(struct fd_mutex *mutex, int side)
+enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side)
 {
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 

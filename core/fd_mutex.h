@@ -17,6 +17,7 @@
 #ifndef NETPARK_CORE_FD_MUTEX_H
 #define NETPARK_CORE_FD_MUTEX_H
 
+#include "core/hints.h"
 #include "core/poll_desc.h"
 
 #include <stdatomic.h>
@@ -52,23 +53,22 @@ bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex);
 bool np__fd_mutex_decref(struct fd_mutex *mutex);
 
 /* Lock a side if that can be done without sleeping. */
-enum fd_mutex_result np__fd_mutex_try_lock_slowly(struct fd_mutex *mutex, int side);
+enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 
-/* The common case in place: nobody else is there, so one step does it. */
-static inline enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side)
+/* If nobody else is there: one step, in place. */
+static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side)
 {
 	uint64_t free = 0;
 
-	if (atomic_compare_exchange_strong(&mutex->word, &free, FD_MUTEX_LOCK(side) + FD_MUTEX_REF))
-		return FD_MUTEX_LOCKED;
-	return np__fd_mutex_try_lock_slowly(mutex, side);
+	return atomic_compare_exchange_strong(&mutex->word, &free,
+					      FD_MUTEX_LOCK(side) + FD_MUTEX_REF);
 }
 
 /* Lock a side, asleep while somebody else has it. Never FD_MUTEX_BUSY. */
 enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 
 /* True: closed and nobody is left, destroy. */
-bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side);
+NP_RARE bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side);
 
 static inline bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 {

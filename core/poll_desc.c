@@ -220,6 +220,17 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 	return np__poll_wait_quickly(desc, side, np__task_self());
 }
 
+int np__poll_wait_drained_slowly(struct np_poll_desc *desc, struct np_task *self)
+{
+	if (atomic_load(&desc->info) & INFO_DOUBTS)
+		return POLL_ASK_KERNEL;
+	/* It counts even if there is a report, which the wait would take. */
+	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0 &&
+	    desc->poller != self->home)
+		np__poll_expire_by_clock(desc);
+	return np__poll_wait(desc, SIDE_READ, self);
+}
+
 int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 {
 	struct np_task *self = np__task_self();

@@ -18,6 +18,7 @@
 #ifndef NETPARK_CORE_POLL_DESC_H
 #define NETPARK_CORE_POLL_DESC_H
 
+#include "core/hints.h"
 #include "core/task.h"
 #include "core/timers.h"
 
@@ -38,6 +39,9 @@ enum {
 	INFO_PRIORITY = 32,   /* urgent data was reported, ever */
 	INFO_NEEDS_ARM = 64,  /* the backend's trait */
 	INFO_IS_VAGUE = 128,  /* the backend does not tell urgent data from other */
+
+	/* After any of these a short read does not mean that nothing was left. */
+	INFO_DOUBTS = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE,
 };
 
 enum { DEADLINE_NONE = 0, DEADLINE_EXPIRED = -1 };
@@ -74,7 +78,7 @@ int np__poll_register(struct np_poll_desc *desc);
  * The first half of np_poll_reset(): why @side must fail, or 0. Drops no report. The clock is asked
  * about a deadline, unless this thread turns the poller: then the turns have seen to it.
  */
-int np__poll_check_slowly(struct np_poll_desc *desc, int side);
+NP_APART int np__poll_check_slowly(struct np_poll_desc *desc, int side);
 
 /* The same, with the common case in place: nothing is known against the call. */
 static inline int np__poll_check(struct np_poll_desc *desc, int side)
@@ -103,19 +107,18 @@ int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
 extern const struct np_wait np__poll_waits[SIDES];
 
 /*
- * np__poll_wait() with the common case in place: on a fiber's own worker, registered before,
- * nothing against it. One step publishes the task, since who makes it ready early only queues it;
- * and a report is taken without one, since only this thread brings reports. Close and deadlines
- * come from any thread: they take the task out of the slot, or are seen here once it is in.
+ * np__poll_wait() for a registered descriptor on the fiber's own worker, in place. One step
+ * publishes the task, since who makes it ready early only queues it; and a report is taken without
+ * one, since only this thread brings reports. Close and deadlines come from any thread: they take
+ * the task out of the slot, or are seen here once it is in.
  */
-static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, struct np_task *self)
+static NP_IN_PLACE int np__poll_wait_at_home(struct np_poll_desc *desc, int side,
+					     struct np_task *self)
 {
 	_Atomic uintptr_t *slot = &desc->slot[side];
-	uint32_t info = atomic_load(&desc->info) & (INFO_REGISTERED | INFO_NEEDS_ARM);
 	uintptr_t expected = SLOT_NIL;
 
-	if (desc->poller != self->home || info != INFO_REGISTERED ||
-	    !atomic_compare_exchange_strong(slot, &expected, (uintptr_t)self))
+	if (!atomic_compare_exchange_strong(slot, &expected, (uintptr_t)self))
 		return np__poll_wait(desc, side, self);
 	expected = (uintptr_t)self;
 	/* Who cannot be taken out again will be made ready, which only a stop answers. */
@@ -130,14 +133,33 @@ static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, str
 	return 0;
 }
 
+/* Is @desc registered where @self is at home, with reports that need not be asked for; and not
+ * @info? */
+static inline bool np__poll_is_home(const struct np_poll_desc *desc, const struct np_task *self,
+				    uint32_t info)
+{
+	return desc->poller == self->home &&
+	       (atomic_load(&desc->info) & (INFO_REGISTERED | INFO_NEEDS_ARM | info)) ==
+		       INFO_REGISTERED;
+}
+
+/* np__poll_wait() with the common case in place. */
+static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, struct np_task *self)
+{
+	return np__poll_is_home(desc, self, 0) ? np__poll_wait_at_home(desc, side, self)
+					       : np__poll_wait(desc, side, self);
+}
+
 /*
  * A deadline may have passed with no turn to notice: threads only turn the poller while one of them
  * waits. So for them, before the system call, the clock decides.
  */
-void np__poll_expire_by_clock(struct np_poll_desc *desc);
+NP_RARE void np__poll_expire_by_clock(struct np_poll_desc *desc);
 
 /* Returned by np__poll_wait_drained() where there is doubt. */
 enum { POLL_ASK_KERNEL = 1 };
+
+NP_APART int np__poll_wait_drained_slowly(struct np_poll_desc *desc, struct np_task *self);
 
 /*
  * Wait for reading without having asked the kernel, by who got less from a stream than it wanted,
@@ -147,15 +169,9 @@ enum { POLL_ASK_KERNEL = 1 };
  */
 static inline int np__poll_wait_drained(struct np_poll_desc *desc, struct np_task *self)
 {
-	const uint32_t doubts = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE;
-
-	if (atomic_load(&desc->info) & doubts)
-		return POLL_ASK_KERNEL;
-	/* It counts even if there is a report, which the wait would take. */
-	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0 &&
-	    desc->poller != self->home)
-		np__poll_expire_by_clock(desc);
-	return np__poll_wait_quickly(desc, SIDE_READ, self);
+	return np__poll_is_home(desc, self, INFO_DOUBTS)
+		       ? np__poll_wait_at_home(desc, SIDE_READ, self)
+		       : np__poll_wait_drained_slowly(desc, self);
 }
 
 /* The turn's reports: T5, T7, T9. Appends who is to be made ready. */

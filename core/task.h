@@ -3,6 +3,8 @@
 #ifndef NETPARK_CORE_TASK_H
 #define NETPARK_CORE_TASK_H
 
+#include "core/hints.h"
+
 #include <netpark/park.h>
 
 #include <stddef.h>
