@@ -67,15 +67,17 @@ static inline struct np_poll_desc *np__desc_at(const struct desc_table *table, s
 	return &atomic_load_explicit(&table->slabs[slab], memory_order_acquire)[offset];
 }
 
-/* The descriptor that @tag names, or NULL if it has been closed since. */
-static inline struct np_poll_desc *np__desc_find(const struct desc_table *table, uint64_t tag,
-						 unsigned tag_bits)
+/* The memory that @tag names, now perhaps another's. */
+static inline struct np_poll_desc *np__desc_of_tag(const struct desc_table *table, uint64_t tag)
 {
-	size_t place = (size_t)(tag & ((UINT64_C(1) << TAG_PLACE_BITS) - 1));
-	struct np_poll_desc *desc = np__desc_at(table, place);
-	uint64_t difference = tag ^ atomic_load(&desc->tag);
+	return np__desc_at(table, (size_t)(tag & ((UINT64_C(1) << TAG_PLACE_BITS) - 1)));
+}
 
-	return difference << (64 - tag_bits) ? NULL : desc;
+/* Is it still the one that @tag was given to, of which the low @tag_bits came back? */
+static inline bool np__desc_is_named(const struct np_poll_desc *desc, uint64_t tag,
+				     unsigned tag_bits)
+{
+	return (tag ^ atomic_load(&desc->tag)) << (64 - tag_bits) == 0;
 }
 
 #endif /* NETPARK_CORE_DESC_TABLE_H */

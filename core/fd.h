@@ -29,12 +29,14 @@ struct np_fd {
 	bool is_stream;
 	bool is_blocking; /* the poller does not have it: calls block, close does not interrupt */
 	bool is_listener;
-	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
-	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
 	bool is_drained; /* under the read lock: the last read got less than it asked for */
 	atomic_bool may_be_drained; /* and for TCP, with no option unknown to us, that is all there
 				       was */
+
+	/* constant again, and no call that succeeds looks at it */
+	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
+	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
 	/* The peer's address, or a listener's own: what texts name. */
 	socklen_t name_length;

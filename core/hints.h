@@ -11,7 +11,7 @@
 #define NP_RARE __attribute__((cold, noinline))
 
 /* Not rare, but no part of the way that shall be short. */
-#define NP_APART __attribute__((noinline))
+#define NP_APART    __attribute__((noinline))
 
 #define NP_IN_PLACE __attribute__((always_inline)) inline
 

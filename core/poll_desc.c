@@ -43,8 +43,10 @@ static void hand_out(uintptr_t value, struct task_list *ready)
 {
 	struct np_task *task = task_in(value);
 
-	if (task)
-		task_list_append(ready, task);
+	if (!task)
+		return;
+	__builtin_prefetch(task, 1); /* soon it runs */
+	task_list_append(ready, task);
 }
 
 static inline void slot_report(_Atomic uintptr_t *slot, struct task_list *ready)
@@ -390,12 +392,12 @@ static inline void report(struct np_poll_desc *desc, uint32_t flags, struct task
 void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
 		     struct task_list *ready)
 {
-	unsigned tag_bits = poller->backend->tag_bits;
-
+	for (int i = 0; i < count; i++)
+		__builtin_prefetch(np__desc_of_tag(&poller->table, events[i].tag)->slot);
 	for (int i = 0; i < count; i++) {
-		struct np_poll_desc *desc = np__desc_find(&poller->table, events[i].tag, tag_bits);
+		struct np_poll_desc *desc = np__desc_of_tag(&poller->table, events[i].tag);
 
-		if (desc)
+		if (np__desc_is_named(desc, events[i].tag, poller->backend->tag_bits))
 			report(desc, events[i].flags, ready);
 	}
 }

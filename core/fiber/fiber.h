@@ -101,7 +101,9 @@ struct worker {
 	struct switch_note note;
 	struct switch_note grave_note; /* of the fiber that is ending */
 	struct run_queue ready;
-	uint32_t turns; /* switches left before it looks at the world */
+	struct run_queue sated; /* have used up their budget: ready after the next look */
+	unsigned shares;        /* budgets used up since that */
+	uint32_t turns;         /* switches left before it looks at the world */
 
 	struct stack_pool *stacks;
 	struct fiber *spare; /* records */

@@ -5,9 +5,9 @@
  *	pipes_NAME [-k eventfd|socketpair] [-n DESCRIPTORS] [-a ACTIVE] [-w EVENTS] [-r ROUNDS]
  *
  * Some tokens walk through all descriptors: whoever becomes readable takes its token and writes it
- *to the next one. What is measured is the loop with one read and one write for each event; how it
- *grows with the descriptors that do nothing is the point. Prints the nanoseconds for each event,
- *the median of the rounds.
+ * to the next one. What is measured is the loop with one read and one write for each event; how it
+ * grows with the descriptors that do nothing is the point. Prints the nanoseconds for each event,
+ * the median of the rounds.
  *
  * The driver is in pipes.c; each library is a file that defines the functions pipes_loop_*.
  */
