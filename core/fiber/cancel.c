@@ -47,7 +47,7 @@ static void post(struct fiber *fiber)
 	do
 		fiber->link = old;
 	while (!atomic_compare_exchange_weak(&worker->cancels, &old, fiber));
-	if (!old && atomic_load(&worker->asleep))
+	if (!old && atomic_load(&worker->sleep) == ASLEEP)
 		np_poller_break(worker->poller);
 }
 

@@ -62,7 +62,7 @@ struct fiber {
 
 /* Fibers that have not begun, first in first out. */
 struct newborns {
-	atomic_bool locked;
+	uint32_t lock;
 	struct fiber *first, **end;
 	_Atomic size_t count; /* written under the lock */
 };
@@ -93,6 +93,12 @@ static inline struct np_task *run_queue_take(struct run_queue *queue)
 	return task;
 }
 
+enum worker_sleep {
+	AWAKE,
+	ASLEEP,   /* in the backend's wait, or on the way there: who has something breaks it */
+	SUMMONED, /* is being broken, to look for newborns */
+};
+
 struct worker {
 	struct runtime *runtime;
 	struct np_poller *poller;
@@ -116,8 +122,8 @@ struct worker {
 	struct newborns newborns;
 	_Atomic(struct np_task *) inbox; /* tasks of ours that others made ready */
 	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
-	atomic_bool asleep;              /* in the backend's wait, or on the way there */
-	atomic_bool is_idle;             /* looks for newborns when it is woken */
+	_Atomic int sleep;               /* enum worker_sleep */
+	bool has_stolen;                 /* since it last slept */
 
 	struct np_failure failure; /* of its fibers: see struct np_task */
 	struct overflow_thread overflow;
@@ -133,7 +139,7 @@ struct runtime {
 	struct worker *workers;
 
 	pthread_mutex_t lock;
-	atomic_uint idle_count;
+	atomic_bool searching;         /* a worker is summoned, or looks for newborns */
 	_Atomic uint64_t born_outside; /* by threads; written under lock */
 	struct newborns outside;       /* theirs */
 	atomic_bool stopping;          /* main has returned */
@@ -156,22 +162,34 @@ static inline void np__worker_queue(struct worker *worker, struct np_task *task)
 	run_queue_append(&worker->ready, task, task);
 }
 
+/* Has somebody something for @worker to look at? */
+bool np__worker_has_messages(struct worker *worker);
+
 /* ---- newborns.c ---- */
 
 void np__newborns_init(struct newborns *newborns);
 void np__newborns_push(struct newborns *newborns, struct fiber *fiber);
 
-/* Take the first @most, linked; NULL if there are none. */
-struct fiber *np__newborns_take(struct newborns *newborns, size_t most);
+/* Some fiber was pushed: a worker that sleeps shall look for it, unless one looks already. */
+void np__newborns_summon(struct runtime *runtime);
+
+/* By @worker: some of its own newborns, and of those that threads started, are its own for good. */
+bool np__newborns_adopt(struct worker *worker);
+
+/* The same, and if there are none, of those of other workers. */
+bool np__newborns_find(struct worker *worker);
+
+/* Summoned: look for newborns for a while. */
+void np__newborns_search(struct worker *worker);
+
+/* Out of work: one that has stolen looks for more before it sleeps. True if there is something. */
+bool np__newborns_linger(struct worker *worker);
 
 /* ---- runtime.c ---- */
 
 /* The runtime that runs, kept from ending until it is released; NULL if there is none. */
 struct runtime *np__runtime_hold(void);
 void np__runtime_release(void);
-
-/* A worker that has nothing to do, if there is one, shall look for newborns. */
-void np__runtime_wake_one(struct runtime *runtime);
 
 /* Every worker shall look whether the runtime has finished. */
 void np__runtime_wake_all(struct runtime *runtime);

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/fiber/newborns.c - fibers that have not begun: of one worker, and for any that has time.
+ * core/fiber/newborns.c - fibers that have not begun, and which worker takes them.
  *
- * A lock of a few instructions, taken for each fiber that is started and for each batch that is
- * taken. What was pushed is seen by who looks at the idle workers afterwards, or by an idle worker
- * who looks at the queues after it was counted: every access that this needs is sequentially
- * consistent.
+ * A worker puts those that its fibers start into a queue of its own, and takes some of them
+ * whenever it looks around. A worker that has nothing to do steals. So that starting a fiber wakes
+ * a sleeping worker when that helps, and not for each of a thousand, one worker at a time searches:
+ * who starts a fiber while one does leaves it to that. The searcher that finds something summons
+ * the next, if there is more; who has stolen looks around for as long as a wake-up costs before it
+ * sleeps.
+ *
+ * Nothing is overlooked. Who pushes counts, then looks for a searcher and for sleepers. Who stops
+ * searching, or looked for sleepers in vain, says so, then looks at the counts; who goes to sleep
+ * does, too. All sequentially consistent, so of two such one sees the other.
  */
 #include "core/fiber/fiber.h"
+#include "core/spin.h"
 
-#include <sched.h>
+enum { ADOPT = 16 };  /* taken at a time; what is left may be stolen */
+enum { LOOKS = 200 }; /* of a searcher, some microseconds */
+
+/* ---- the queue ---------------------------------------------------------------------------- */
 
 void np__newborns_init(struct newborns *newborns)
 {
@@ -17,47 +27,154 @@ void np__newborns_init(struct newborns *newborns)
 	newborns->end = &newborns->first;
 }
 
-/* The holder may have been preempted: do not spin for its whole time slice. */
-static void lock(struct newborns *newborns)
-{
-	for (unsigned tries = 0; atomic_exchange(&newborns->locked, true); tries++)
-		if (tries % 64 == 63)
-			sched_yield();
-}
-
-static void unlock(struct newborns *newborns)
-{
-	atomic_store_explicit(&newborns->locked, false, memory_order_release);
-}
-
 void np__newborns_push(struct newborns *newborns, struct fiber *fiber)
 {
 	fiber->link = NULL;
-	lock(newborns);
+	np__spin_lock(&newborns->lock);
 	*newborns->end = fiber;
 	newborns->end = &fiber->link;
 	atomic_fetch_add(&newborns->count, 1);
-	unlock(newborns);
+	np__spin_unlock(&newborns->lock);
 }
 
-struct fiber *np__newborns_take(struct newborns *newborns, size_t most)
+/* The first @most, linked; NULL if there are none. */
+static struct fiber *take(struct newborns *newborns, size_t most)
 {
 	struct fiber *list;
 	struct fiber **link;
 	size_t taken = 0;
 
-	if (atomic_load(&newborns->count) == 0)
-		return NULL;
-	lock(newborns);
+	np__spin_lock(&newborns->lock);
 	list = newborns->first;
 	for (link = &newborns->first; *link && taken < most; link = &(*link)->link)
 		taken++;
 	newborns->first = *link;
 	if (!newborns->first)
 		newborns->end = &newborns->first;
-	if (taken > 0)
-		*link = NULL;
+	*link = NULL;
 	atomic_fetch_sub(&newborns->count, taken);
-	unlock(newborns);
+	np__spin_unlock(&newborns->lock);
 	return taken > 0 ? list : NULL;
+}
+
+/* Not all at once: the first of them may keep the worker busy, and the others could be stolen. */
+static bool adopt_half(struct worker *worker, struct newborns *newborns)
+{
+	size_t half = (atomic_load(&newborns->count) + 1) / 2;
+	struct fiber *list = half > 0 ? take(newborns, half < ADOPT ? half : ADOPT) : NULL;
+	bool found = list != NULL;
+
+	while (list) {
+		struct fiber *fiber = list;
+
+		list = fiber->link;
+		np__fiber_begin(fiber, worker);
+	}
+	return found;
+}
+
+bool np__newborns_adopt(struct worker *worker)
+{
+	bool own = adopt_half(worker, &worker->newborns);
+
+	return adopt_half(worker, &worker->runtime->outside) || own;
+}
+
+static bool steal(struct worker *worker)
+{
+	struct runtime *runtime = worker->runtime;
+
+	for (unsigned i = 1; i < runtime->worker_count; i++) {
+		unsigned victim = (worker->index + i) % runtime->worker_count;
+
+		if (adopt_half(worker, &runtime->workers[victim].newborns)) {
+			worker->has_stolen = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool np__newborns_find(struct worker *worker)
+{
+	return np__newborns_adopt(worker) || steal(worker);
+}
+
+/* ---- the searcher ------------------------------------------------------------------------- */
+
+static bool are_there_any(struct runtime *runtime)
+{
+	bool any = atomic_load(&runtime->outside.count) > 0;
+
+	for (unsigned i = 0; i < runtime->worker_count && !any; i++)
+		any = atomic_load(&runtime->workers[i].newborns.count) > 0;
+	return any;
+}
+
+/* Wake one that sleeps, if there is one. */
+static bool summon_one(struct runtime *runtime)
+{
+	for (unsigned i = 0; i < runtime->worker_count; i++) {
+		struct worker *worker = &runtime->workers[i];
+		int expected = ASLEEP;
+
+		if (atomic_load(&worker->sleep) == ASLEEP &&
+		    atomic_compare_exchange_strong(&worker->sleep, &expected, SUMMONED)) {
+			np_poller_break(worker->poller);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool does_any_sleep(struct runtime *runtime)
+{
+	for (unsigned i = 0; i < runtime->worker_count; i++)
+		if (atomic_load(&runtime->workers[i].sleep) == ASLEEP)
+			return true;
+	return false;
+}
+
+void np__newborns_summon(struct runtime *runtime)
+{
+	if (atomic_load(&runtime->searching) || !does_any_sleep(runtime))
+		return;
+	do {
+		if (atomic_exchange(&runtime->searching, true) || summon_one(runtime))
+			return;
+		/* Who has pushed since left it to us, who found nobody: look again. */
+		atomic_store(&runtime->searching, false);
+	} while (does_any_sleep(runtime) && are_there_any(runtime));
+}
+
+/* By the searcher. */
+static bool search(struct worker *worker)
+{
+	unsigned turns = 0;
+	bool found = false;
+
+	for (int looks = 0; looks < LOOKS && !found; looks++) {
+		found = np__newborns_find(worker) || worker->ready.first ||
+			np__worker_has_messages(worker);
+		if (!found)
+			np__spin_pause(&turns);
+		turns %= 32; /* never so long that it yields: others have nothing to gain */
+	}
+	atomic_store(&worker->runtime->searching, false);
+	if (are_there_any(worker->runtime))
+		np__newborns_summon(worker->runtime);
+	return found;
+}
+
+void np__newborns_search(struct worker *worker)
+{
+	search(worker);
+}
+
+bool np__newborns_linger(struct worker *worker)
+{
+	bool has_stolen = worker->has_stolen;
+
+	worker->has_stolen = false;
+	return has_stolen && !atomic_exchange(&worker->runtime->searching, true) && search(worker);
 }

@@ -29,19 +29,6 @@ void np__runtime_release(void)
 		pthread_mutex_unlock(&runtime_lock);
 }
 
-void np__runtime_wake_one(struct runtime *runtime)
-{
-	for (unsigned i = 0; i < runtime->worker_count; i++) {
-		struct worker *worker = &runtime->workers[i];
-
-		if (atomic_load(&worker->is_idle) && atomic_exchange(&worker->is_idle, false)) {
-			atomic_fetch_sub(&runtime->idle_count, 1);
-			np_poller_break(worker->poller);
-			return;
-		}
-	}
-}
-
 void np__runtime_wake_all(struct runtime *runtime)
 {
 	for (unsigned i = 0; i < runtime->worker_count; i++)

@@ -157,8 +157,7 @@ static void hand_over(struct worker *worker, struct fiber *fiber)
 		return;
 	}
 	np__newborns_push(&worker->newborns, fiber);
-	if (atomic_load(&worker->runtime->idle_count) > 0)
-		np__runtime_wake_one(worker->runtime);
+	np__newborns_summon(worker->runtime);
 }
 
 int np__fiber_spawn(void (*fn)(void *arg), int (*member)(void *arg), void *arg,
@@ -184,7 +183,7 @@ int np__fiber_spawn(void (*fn)(void *arg), int (*member)(void *arg), void *arg,
 		} else {
 			atomic_fetch_add(&runtime->born_outside, 1);
 			np__newborns_push(&runtime->outside, fiber);
-			np__runtime_wake_one(runtime);
+			np__newborns_summon(runtime);
 		}
 	}
 	if (!worker)

@@ -20,7 +20,6 @@ enum { BUDGET = 3 };
 
 enum { SHARES = 2 };  /* budgets that are worth a look: it costs as much as a short call */
 enum { TURNS = 256 }; /* switches before the worker looks at the world */
-enum { ADOPT = 16 };  /* newborns taken at a time; what is left may be stolen */
 
 NP_TLS struct worker *np__worker;
 
@@ -107,7 +106,7 @@ static void send(struct worker *worker, struct np_task *first, struct np_task *l
 	do
 		last->next = old;
 	while (!atomic_compare_exchange_weak(&worker->inbox, &old, first));
-	if (!old && atomic_load(&worker->asleep))
+	if (!old && atomic_load(&worker->sleep) == ASLEEP)
 		np_poller_break(worker->poller);
 }
 
@@ -196,52 +195,6 @@ void np_yield(void)
 		sched_yield();
 }
 
-/* ---- newborns ----------------------------------------------------------------------------- */
-
-/* From now on the fibers of @list are this worker's. */
-static bool adopt(struct worker *worker, struct fiber *list)
-{
-	bool found = list != NULL;
-
-	while (list) {
-		struct fiber *fiber = list;
-
-		list = fiber->link;
-		np__fiber_begin(fiber, worker);
-	}
-	return found;
-}
-
-/* Not all at once: the first of them may keep the worker busy, and the others could be stolen. */
-static bool take_half(struct worker *worker, struct newborns *newborns)
-{
-	size_t half = (atomic_load(&newborns->count) + 1) / 2;
-
-	return half > 0 && adopt(worker, np__newborns_take(newborns, half < ADOPT ? half : ADOPT));
-}
-
-static bool steal(struct worker *worker)
-{
-	struct runtime *runtime = worker->runtime;
-
-	for (unsigned i = 1; i < runtime->worker_count; i++) {
-		struct worker *victim =
-			&runtime->workers[(worker->index + i) % runtime->worker_count];
-
-		if (take_half(worker, &victim->newborns))
-			return true;
-	}
-	return false;
-}
-
-/* Its own, and those that threads started. */
-static bool take_newborns(struct worker *worker)
-{
-	bool own = take_half(worker, &worker->newborns);
-
-	return take_half(worker, &worker->runtime->outside) || own;
-}
-
 /* ---- the loop ----------------------------------------------------------------------------- */
 
 /* Tasks that others made ready, in the order in which they did. */
@@ -279,13 +232,7 @@ static void turn(struct worker *worker, int64_t delta_ns)
 		nanosleep(&pause, NULL);
 }
 
-static void set_idle(struct worker *worker, bool idle)
-{
-	if (atomic_exchange(&worker->is_idle, idle) != idle)
-		atomic_fetch_add(&worker->runtime->idle_count, idle ? 1u : ~0u);
-}
-
-static bool has_messages(struct worker *worker)
+bool np__worker_has_messages(struct worker *worker)
 {
 	return atomic_load(&worker->inbox) || atomic_load(&worker->cancels) ||
 	       atomic_load(&worker->runtime->finished);
@@ -297,12 +244,13 @@ static bool has_messages(struct worker *worker)
  */
 static void wait_for_work(struct worker *worker)
 {
-	set_idle(worker, true);
-	atomic_store(&worker->asleep, true);
-	if (!has_messages(worker) && !take_newborns(worker) && !steal(worker))
+	if (np__newborns_linger(worker))
+		return;
+	atomic_store(&worker->sleep, ASLEEP);
+	if (!np__worker_has_messages(worker) && !np__newborns_find(worker))
 		turn(worker, -1);
-	atomic_store(&worker->asleep, false);
-	set_idle(worker, false);
+	if (atomic_exchange(&worker->sleep, AWAKE) == SUMMONED)
+		np__newborns_search(worker);
 }
 
 /* Run what is ready, until nothing is, or something must be looked at. False: nothing was. */
@@ -335,7 +283,7 @@ void np__worker_run(struct worker *worker)
 	np__note_thread(&worker->note);
 	while (!atomic_load_explicit(&worker->runtime->finished, memory_order_relaxed)) {
 		look_at_messages(worker);
-		take_newborns(worker);
+		np__newborns_adopt(worker);
 		if (run_ready(worker))
 			look(worker);
 		else
