@@ -3,6 +3,7 @@
 #include "core/desc_table.h"
 
 #include "core/poller.h"
+#include "core/spin.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,12 +13,10 @@ static const uint64_t GENERATION = UINT64_C(1) << TAG_PLACE_BITS;
 void np__desc_table_init(struct desc_table *table)
 {
 	*table = (struct desc_table){ .used = 0 };
-	pthread_mutex_init(&table->lock, NULL);
 }
 
 void np__desc_table_fini(struct desc_table *table)
 {
-	pthread_mutex_destroy(&table->lock);
 	for (int i = 0; i < SLABS; i++)
 		free(atomic_load(&table->slabs[i]));
 }
@@ -64,7 +63,7 @@ int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc)
 	struct desc_table *table = &poller->table;
 	struct np_poll_desc *desc;
 
-	pthread_mutex_lock(&table->lock);
+	np__spin_lock(&table->lock);
 	desc = table->free;
 	if (desc)
 		table->free = desc->next_free;
@@ -72,7 +71,7 @@ int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc)
 		desc = carve(poller);
 	if (desc)
 		table->open++;
-	pthread_mutex_unlock(&table->lock);
+	np__spin_unlock(&table->lock);
 	if (!desc)
 		return -ENOMEM;
 	*ret_desc = desc;
@@ -116,10 +115,10 @@ bool np__desc_free(struct np_poll_desc *desc)
 	bool is_last;
 
 	next_generation(desc);
-	pthread_mutex_lock(&poller->table.lock);
+	np__spin_lock(&poller->table.lock);
 	put(poller, desc);
 	is_last = --poller->table.open == 0 && poller->is_retired;
-	pthread_mutex_unlock(&poller->table.lock);
+	np__spin_unlock(&poller->table.lock);
 	return is_last;
 }
 
@@ -127,7 +126,7 @@ void np__desc_end_limbo(struct desc_table *table)
 {
 	if (atomic_load(&table->limbo_count) == 0)
 		return;
-	pthread_mutex_lock(&table->lock);
+	np__spin_lock(&table->lock);
 	while (table->limbo) {
 		struct np_poll_desc *desc = table->limbo;
 
@@ -136,5 +135,5 @@ void np__desc_end_limbo(struct desc_table *table)
 		table->free = desc;
 	}
 	atomic_store(&table->limbo_count, 0);
-	pthread_mutex_unlock(&table->lock);
+	np__spin_unlock(&table->lock);
 }

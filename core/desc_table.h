@@ -15,15 +15,13 @@
 
 #include "core/poll_desc.h"
 
-#include <pthread.h>
-
 enum { TAG_PLACE_BITS = 24 }; /* 16 million descriptors */
 enum { SLAB_FIRST_BITS = 6 }; /* the first slab has 64, each next one twice as many */
 enum { SLABS = TAG_PLACE_BITS - SLAB_FIRST_BITS };
 enum { LIMBO_ENOUGH = 64 }; /* so many in limbo are worth a break */
 
 struct desc_table {
-	pthread_mutex_t lock;
+	uint32_t lock; /* for a few instructions, but when the table grows */
 	_Atomic(struct np_poll_desc *) slabs[SLABS];
 	size_t used; /* under lock: places ever given out */
 	size_t size; /* places that the slabs have */

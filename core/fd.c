@@ -241,7 +241,6 @@ int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 static int destroy(struct np_fd *fd)
 {
 	struct np_poll_desc *desc = atomic_load(&fd->desc);
-	int error;
 
 	if (desc) {
 		/* Made so late that who closed did not see it? */
@@ -251,10 +250,15 @@ static int destroy(struct np_fd *fd)
 	}
 	if (fd->before_close)
 		fd->before_close(fd);
-	error = np__sys_close(fd->sysfd);
+	return np__sys_close(fd->sysfd);
+}
+
+/* By another than the one who closed, who may wait for this. */
+void np__fd_destroy(struct np_fd *fd)
+{
+	destroy(fd);
 	np__fd_mutex_release_closer(&fd->mutex);
 	np__fd_drop(fd);
-	return error;
 }
 
 int np__fd_incref(struct np_fd *fd, const char *op)
@@ -265,7 +269,7 @@ int np__fd_incref(struct np_fd *fd, const char *op)
 void np__fd_decref(struct np_fd *fd)
 {
 	if (np__fd_mutex_decref(&fd->mutex))
-		destroy(fd);
+		np__fd_destroy(fd);
 }
 
 /* The result of trying for a lock, as an error. */
@@ -292,11 +296,6 @@ int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
 	return error;
 }
 
-void np__fd_destroy(struct np_fd *fd)
-{
-	destroy(fd);
-}
-
 int np_cancel_io(struct np_fd *fd)
 {
 	struct np_poll_desc *desc;
@@ -311,11 +310,13 @@ int np_cancel_io(struct np_fd *fd)
 	desc = atomic_load(&fd->desc);
 	if (desc)
 		np_poll_unblock(desc);
-	if (np__fd_mutex_decref(&fd->mutex))
+	if (np__fd_mutex_decref(&fd->mutex)) {
 		error = destroy(fd);
-	/* So that a port is free when this returns. A blocking read may never end: not for that. */
-	if (!is_blocking)
+		np__fd_drop(fd);
+	} else if (!is_blocking) {
+		/* So that a port is free when this returns. A blocking read may never end. */
 		np__fd_mutex_wait_destroyed(&fd->mutex);
+	}
 	return error ? np__fd_fail_outside(fd, error, "close", "close") : 0;
 }
 

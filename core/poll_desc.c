@@ -4,6 +4,7 @@
 
 #include "core/misuse.h"
 #include "core/poller.h"
+#include "core/spin.h"
 
 #include <errno.h>
 
@@ -428,20 +429,35 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 	return 0;
 }
 
+/* A reader and a writer may come here together: the second waits for what the first is told. */
 int np__poll_register(struct np_poll_desc *desc)
 {
 	struct np_poller *poller = desc->poller;
-	int error = 0;
+	unsigned turns = 0;
+	int error;
 
-	/* A reader and a writer may come here together. */
-	pthread_mutex_lock(&poller->table.lock);
-	if (!(atomic_load(&desc->info) & INFO_REGISTERED)) {
-		error = poller->backend->open(poller->state, desc->fd, atomic_load(&desc->tag));
-		if (!error)
-			atomic_fetch_or(&desc->info, INFO_REGISTERED);
-	}
-	pthread_mutex_unlock(&poller->table.lock);
+	while (atomic_fetch_or(&desc->info, INFO_JOINING) & INFO_JOINING)
+		np__spin_pause(&turns);
+	error = atomic_load(&desc->info) & INFO_REGISTERED
+			? 0
+			: poller->backend->open(poller->state, desc->fd, atomic_load(&desc->tag));
+	if (!error)
+		atomic_fetch_or(&desc->info, INFO_REGISTERED);
+	atomic_fetch_and(&desc->info, ~(uint32_t)INFO_JOINING);
 	return error;
+}
+
+/* No more timers: who would arm one sees CLOSING, under their lock, or is not seen here only now.
+ */
+static void disarm(struct np_poll_desc *desc)
+{
+	struct timers *timers = &desc->poller->timers;
+
+	if (!atomic_load(&desc->timer.when))
+		return;
+	pthread_mutex_lock(&timers->lock);
+	np__timers_disarm(timers, &desc->timer);
+	pthread_mutex_unlock(&timers->lock);
 }
 
 /* Forget the registration and give the descriptor back. */
@@ -450,6 +466,7 @@ static void destroy(struct np_poll_desc *desc)
 	struct np_poller *poller = desc->poller;
 	uint32_t info = atomic_exchange(&desc->info, INFO_CLOSING);
 
+	disarm(desc); /* again, for who set a deadline while this was unblocked */
 	if (info & INFO_REGISTERED)
 		poller->backend->close(poller->state, desc->fd);
 	if (np__desc_free(desc))
@@ -482,7 +499,6 @@ int np_poll_open(struct np_poller *poller, int fd, struct np_poll_desc **ret_des
 int np_poll_unblock(struct np_poll_desc *desc)
 {
 	struct task_list ready = { .head = NULL };
-	struct timers *timers;
 
 	if (!desc)
 		return -EINVAL;
@@ -490,10 +506,7 @@ int np_poll_unblock(struct np_poll_desc *desc)
 		return np__misuse("a poll descriptor is unblocked twice");
 	slot_cancel(&desc->slot[SIDE_READ], &ready);
 	slot_cancel(&desc->slot[SIDE_WRITE], &ready);
-	timers = &desc->poller->timers;
-	pthread_mutex_lock(&timers->lock);
-	np__timers_disarm(timers, &desc->timer);
-	pthread_mutex_unlock(&timers->lock);
+	disarm(desc);
 	np_ready(ready.head);
 	return 0;
 }

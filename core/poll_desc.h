@@ -39,6 +39,7 @@ enum {
 	INFO_PRIORITY = 32,   /* urgent data was reported, ever */
 	INFO_NEEDS_ARM = 64,  /* the backend's trait */
 	INFO_IS_VAGUE = 128,  /* the backend does not tell urgent data from other */
+	INFO_JOINING = 256,   /* somebody tells the backend right now */
 
 	/* After any of these a short read does not mean that nothing was left. */
 	INFO_DOUBTS = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE,

@@ -2,6 +2,8 @@
 /* core/poller.c - making pollers, turning them, and who has the lead. */
 #include "core/poller.h"
 
+#include "core/spin.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -75,10 +77,10 @@ void np__poller_retire(struct np_poller *poller)
 
 	atomic_store(&poller->is_attended, false);
 	np__poller_give_lead(poller);
-	pthread_mutex_lock(&poller->table.lock);
+	np__spin_lock(&poller->table.lock);
 	poller->is_retired = true;
 	is_over = poller->table.open == 0;
-	pthread_mutex_unlock(&poller->table.lock);
+	np__spin_unlock(&poller->table.lock);
 	if (is_over)
 		np__poller_end(poller);
 }
@@ -352,7 +354,7 @@ void np_poller_get_stats(struct np_poller *poller, struct np_poller_stats *ret_s
 {
 	struct np_poller_stats stats = { 0, 0, 0, 0 };
 
-	pthread_mutex_lock(&poller->table.lock);
+	np__spin_lock(&poller->table.lock);
 	for (size_t place = 0; place < poller->table.used; place++) {
 		struct np_poll_desc *desc = np__desc_at(&poller->table, place);
 		uint32_t info = atomic_load(&desc->info);
@@ -364,7 +366,7 @@ void np_poller_get_stats(struct np_poller *poller, struct np_poller_stats *ret_s
 		for (int side = SIDE_READ; side < SIDES; side++)
 			stats.parked += atomic_load(&desc->slot[side]) > SLOT_WAIT;
 	}
-	pthread_mutex_unlock(&poller->table.lock);
+	np__spin_unlock(&poller->table.lock);
 	pthread_mutex_lock(&poller->timers.lock);
 	stats.timers = poller->timers.count;
 	pthread_mutex_unlock(&poller->timers.lock);
