@@ -2,8 +2,9 @@
 /*
  * backends/epoll.c - Linux. Edge-triggered, one EPOLL_CTL_ADD for the life of a registration.
  *
- * Both directions are watched from the start and for good: a direction that nobody waits for costs
- * at most one unused report, while changing the mask would cost a system call for every wait.
+ * What is watched is never taken back: a direction that nobody waits for any more costs unused
+ * reports, while changing the mask would cost a system call for every wait. It is widened once,
+ * when somebody has to wait until there is room to write, which most never have to.
  */
 #include "backends/backends.h"
 #include "backends/wakeup.h"
@@ -66,15 +67,29 @@ static void epoll_runtime_fini(void *opaque)
 	free(state);
 }
 
-static int epoll_runtime_open(void *opaque, int fd, uint64_t tag)
+enum { READING = EPOLLIN | EPOLLRDHUP | EPOLLPRI };
+
+static int control(void *opaque, int operation, int fd, uint64_t tag, uint32_t mask)
 {
 	struct epoll_state *state = opaque;
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-		.data.u64 = tag,
-	};
+	struct epoll_event event = { .events = mask | EPOLLET, .data.u64 = tag };
 
-	return epoll_ctl(state->epfd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(state->epfd, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+static int epoll_runtime_open(void *opaque, int fd, uint64_t tag)
+{
+	return control(opaque, EPOLL_CTL_ADD, fd, tag, READING | EPOLLOUT);
+}
+
+static int epoll_runtime_open_read(void *opaque, int fd, uint64_t tag)
+{
+	return control(opaque, EPOLL_CTL_ADD, fd, tag, READING);
+}
+
+static int epoll_runtime_widen(void *opaque, int fd, uint64_t tag)
+{
+	return control(opaque, EPOLL_CTL_MOD, fd, tag, READING | EPOLLOUT);
 }
 
 /*
@@ -83,10 +98,8 @@ static int epoll_runtime_open(void *opaque, int fd, uint64_t tag)
  */
 static int epoll_runtime_close(void *opaque, int fd)
 {
-	struct epoll_state *state = opaque;
-	struct epoll_event unused = { 0 }; /* Linux before 2.6.9 insists on a pointer */
-
-	return epoll_ctl(state->epfd, EPOLL_CTL_DEL, fd, &unused) < 0 ? -errno : 0;
+	/* Linux before 2.6.9 insists on a pointer to an event. */
+	return control(opaque, EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 /* Round up: a wait of a nanosecond must not become a look, which would spin. */
@@ -136,8 +149,8 @@ static uint32_t flags_of(uint32_t mask)
 {
 	uint32_t flags = 0;
 
-	if (mask == (EPOLLIN | EPOLLOUT)) /* data for a connection, nearly always */
-		return RUNTIME_POLL_READ | RUNTIME_POLL_WRITE;
+	if (mask == EPOLLIN) /* nearly always */
+		return RUNTIME_POLL_READ;
 	if (mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		flags |= RUNTIME_POLL_READ;
 	if (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR))
@@ -208,6 +221,8 @@ const struct runtime_poll runtime_poll_epoll = {
 	.init = epoll_runtime_init,
 	.fini = epoll_runtime_fini,
 	.open = epoll_runtime_open,
+	.open_read = epoll_runtime_open_read,
+	.widen = epoll_runtime_widen,
 	.close = epoll_runtime_close,
 	.wait = epoll_runtime_wait,
 	.break_wait = epoll_runtime_break_wait,

@@ -152,7 +152,7 @@ static int make_pollable(struct np_fd *fd)
 		return 0; /* surely pollable: joins when somebody waits */
 	error = np__fd_desc(fd, &desc);
 	if (!error)
-		error = np__poll_register(desc);
+		error = np__poll_register(desc, SIDE_READ);
 	if (!error)
 		return 0;
 	desc = atomic_exchange(&fd->desc, NULL);
@@ -185,6 +185,9 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 	if (S_ISSOCK(status.st_mode)) {
 		fd->network = "socket";
 		error = inspect_socket(fd);
+	} else if (!(status.st_mode & S_IFMT)) {
+		fd->is_emptied = np__sys_read_takes_all(sysfd);
+		atomic_store(&fd->may_be_drained, fd->is_emptied);
 	}
 	if (!error && !fd->is_blocking)
 		error = make_pollable(fd);

@@ -30,9 +30,14 @@ struct np_fd {
 	bool is_blocking; /* the poller does not have it: calls block, close does not interrupt */
 	bool is_listener;
 
-	bool is_drained; /* under the read lock: the last read got less than it asked for */
-	atomic_bool may_be_drained; /* and for TCP, with no option unknown to us, that is all there
-				       was */
+	/*
+	 * is_drained: the last read got less than it asked for, or from what each read empties;
+	 * under the read lock. may_be_drained: that is all there was: of TCP, with no option
+	 * unknown to us, and of those others.
+	 */
+	bool is_drained;
+	bool is_emptied; /* constant, too */
+	atomic_bool may_be_drained;
 
 	/* constant again, and no call that succeeds looks at it */
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */

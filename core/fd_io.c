@@ -160,8 +160,7 @@ static NP_IN_PLACE int prepare_read(struct np_fd *fd, struct np_task *self)
 /* The end of a call that took more than one attempt, or none. */
 NP_RARE static ssize_t end_read(struct np_fd *fd, ssize_t n, size_t size, struct np_task *self)
 {
-	if (n > 0)
-		fd->is_drained = (size_t)n < size;
+	fd->is_drained = n > 0 && ((size_t)n < size || fd->is_emptied);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
 	leave(fd, SIDE_READ, n, self);
@@ -187,7 +186,7 @@ static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, s
 	n = read_once(fd, &buffer);
 	if (n < 0)
 		return read_again(fd, buffer, errno, self);
-	fd->is_drained = n > 0 && (size_t)n < buffer.size;
+	fd->is_drained = n > 0 && ((size_t)n < buffer.size || fd->is_emptied);
 	leave(fd, SIDE_READ, n, self);
 	return n;
 }

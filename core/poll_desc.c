@@ -143,23 +143,25 @@ static int finish(struct np_poll_desc *desc, int side)
 }
 
 /* What each wait needs: a registration, somebody to report, a report to ask for. 0 or an error. */
-static int prepare(struct np_poll_desc *desc, int mode, struct np_task *self)
+static int prepare(struct np_poll_desc *desc, int side, struct np_task *self)
 {
+	uint32_t info = atomic_load(&desc->info);
+
 	if (desc->poller != self->poller && self->parker->attend) {
 		int error = self->parker->attend(self, desc->poller);
 
 		if (error)
 			return error;
 	}
-	if (!(atomic_load(&desc->info) & INFO_REGISTERED)) {
-		int error = np__poll_register(desc);
+	if (!(info & INFO_REGISTERED) || (info & INFO_READS_ONLY && side == SIDE_WRITE)) {
+		int error = np__poll_register(desc, side);
 
 		if (error)
 			return error;
 	}
 	/* Before T1, so that a report which comes at once is latched. */
-	if (atomic_load_explicit(&desc->info, memory_order_relaxed) & INFO_NEEDS_ARM)
-		desc->poller->backend->arm(desc->poller->state, desc->fd, (unsigned)mode);
+	if (info & INFO_NEEDS_ARM)
+		desc->poller->backend->arm(desc->poller->state, desc->fd, 1u << side);
 	return 0;
 }
 
@@ -210,7 +212,7 @@ int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self)
 		return -EDEADLK;
 	error = check(desc, side);
 	if (!error)
-		error = prepare(desc, 1 << side, self);
+		error = prepare(desc, side, self);
 	return error ? error : wait_registered(desc, side, self);
 }
 
@@ -244,7 +246,7 @@ int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 		return -EINVAL;
 	if (!self->parker->park)
 		return -EDEADLK;
-	result = prepare(desc, mode, self);
+	result = prepare(desc, side, self);
 	if (result)
 		return result;
 	do {
@@ -270,7 +272,7 @@ int np_poll_begin(struct np_poll_desc *desc, int mode, struct np_task *task)
 		return -EINVAL;
 	result = check(desc, side);
 	if (!result)
-		result = prepare(desc, mode, task);
+		result = prepare(desc, side, task);
 	while (!result) {
 		result = claim(desc, side);
 		if (result || commit(task, &desc->slot[side]))
@@ -429,20 +431,38 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 	return 0;
 }
 
-/* A reader and a writer may come here together: the second waits for what the first is told. */
-int np__poll_register(struct np_poll_desc *desc)
+/* What the backend has to be told for @side, if anything. */
+static int tell_backend(struct np_poll_desc *desc, int side)
 {
-	struct np_poller *poller = desc->poller;
+	const struct runtime_poll *backend = desc->poller->backend;
+	uint64_t tag = atomic_load(&desc->tag);
+	uint32_t info = atomic_load(&desc->info);
+	bool reads_only = side == SIDE_READ && backend->open_read;
+	int error = 0;
+
+	if (!(info & INFO_REGISTERED)) {
+		error = reads_only ? backend->open_read(desc->poller->state, desc->fd, tag)
+				   : backend->open(desc->poller->state, desc->fd, tag);
+		if (!error)
+			atomic_fetch_or(&desc->info,
+					INFO_REGISTERED | (reads_only ? INFO_READS_ONLY : 0));
+	} else if (info & INFO_READS_ONLY && side == SIDE_WRITE) {
+		error = backend->widen(desc->poller->state, desc->fd, tag);
+		if (!error)
+			atomic_fetch_and(&desc->info, ~(uint32_t)INFO_READS_ONLY);
+	}
+	return error;
+}
+
+/* A reader and a writer may come here together: the second waits for what the first tells. */
+int np__poll_register(struct np_poll_desc *desc, int side)
+{
 	unsigned turns = 0;
 	int error;
 
 	while (atomic_fetch_or(&desc->info, INFO_JOINING) & INFO_JOINING)
 		np__spin_pause(&turns);
-	error = atomic_load(&desc->info) & INFO_REGISTERED
-			? 0
-			: poller->backend->open(poller->state, desc->fd, atomic_load(&desc->tag));
-	if (!error)
-		atomic_fetch_or(&desc->info, INFO_REGISTERED);
+	error = tell_backend(desc, side);
 	atomic_fetch_and(&desc->info, ~(uint32_t)INFO_JOINING);
 	return error;
 }
@@ -487,7 +507,7 @@ int np_poll_open(struct np_poller *poller, int fd, struct np_poll_desc **ret_des
 	error = np__poll_create(poller, fd, &desc);
 	if (error)
 		return error;
-	error = np__poll_register(desc);
+	error = np__poll_register(desc, SIDE_WRITE); /* both: what Go promises */
 	if (error) {
 		destroy(desc);
 		return error;

@@ -32,14 +32,15 @@ enum { SLOT_NIL = 0, SLOT_READY = 1, SLOT_WAIT = 2 };
 /* Bits of info. Set, and cleared only when the descriptor is opened, but for EVENT_ERROR. */
 enum {
 	INFO_OPEN = 1,
-	INFO_CLOSING = 2,     /* unblocked: every wait fails */
-	INFO_REGISTERED = 4,  /* the backend knows it */
-	INFO_EVENT_ERROR = 8, /* the last report was an error and nothing else */
-	INFO_HANGUP = 16,     /* end of file, hang-up or an error was reported, ever */
-	INFO_PRIORITY = 32,   /* urgent data was reported, ever */
-	INFO_NEEDS_ARM = 64,  /* the backend's trait */
-	INFO_IS_VAGUE = 128,  /* the backend does not tell urgent data from other */
-	INFO_JOINING = 256,   /* somebody tells the backend right now */
+	INFO_CLOSING = 2,      /* unblocked: every wait fails */
+	INFO_REGISTERED = 4,   /* the backend knows it */
+	INFO_EVENT_ERROR = 8,  /* the last report was an error and nothing else */
+	INFO_HANGUP = 16,      /* end of file, hang-up or an error was reported, ever */
+	INFO_PRIORITY = 32,    /* urgent data was reported, ever */
+	INFO_NEEDS_ARM = 64,   /* the backend's trait */
+	INFO_IS_VAGUE = 128,   /* the backend does not tell urgent data from other */
+	INFO_JOINING = 256,    /* somebody tells the backend right now */
+	INFO_READS_ONLY = 512, /* and has not told it about writing */
 
 	/* After any of these a short read does not mean that nothing was left. */
 	INFO_DOUBTS = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE,
@@ -72,8 +73,8 @@ struct np_poll_desc {
  */
 int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc);
 
-/* Tell the backend, if nobody has. 0 or the backend's error. */
-int np__poll_register(struct np_poll_desc *desc);
+/* Tell the backend that @side is waited for, if nobody has. 0 or the backend's error. */
+int np__poll_register(struct np_poll_desc *desc, int side);
 
 /*
  * The first half of np_poll_reset(): why @side must fail, or 0. Drops no report. The clock is asked
@@ -134,21 +135,20 @@ static NP_IN_PLACE int np__poll_wait_at_home(struct np_poll_desc *desc, int side
 	return 0;
 }
 
-/* Is @desc registered where @self is at home, with reports that need not be asked for; and not
- * @info? */
-static inline bool np__poll_is_home(const struct np_poll_desc *desc, const struct np_task *self,
-				    uint32_t info)
+/* Has the backend been told of @side, and need not be asked for each report? */
+static inline bool np__poll_is_registered(uint32_t info, int side)
 {
-	return desc->poller == self->home &&
-	       (atomic_load(&desc->info) & (INFO_REGISTERED | INFO_NEEDS_ARM | info)) ==
-		       INFO_REGISTERED;
+	const uint32_t missing = INFO_NEEDS_ARM | (side == SIDE_WRITE ? INFO_READS_ONLY : 0);
+
+	return (info & (INFO_REGISTERED | missing)) == INFO_REGISTERED;
 }
 
 /* np__poll_wait() with the common case in place. */
 static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, struct np_task *self)
 {
-	return np__poll_is_home(desc, self, 0) ? np__poll_wait_at_home(desc, side, self)
-					       : np__poll_wait(desc, side, self);
+	if (desc->poller == self->home && np__poll_is_registered(atomic_load(&desc->info), side))
+		return np__poll_wait_at_home(desc, side, self);
+	return np__poll_wait(desc, side, self);
 }
 
 /*
@@ -170,9 +170,12 @@ NP_APART int np__poll_wait_drained_slowly(struct np_poll_desc *desc, struct np_t
  */
 static inline int np__poll_wait_drained(struct np_poll_desc *desc, struct np_task *self)
 {
-	return np__poll_is_home(desc, self, INFO_DOUBTS)
-		       ? np__poll_wait_at_home(desc, SIDE_READ, self)
-		       : np__poll_wait_drained_slowly(desc, self);
+	uint32_t info = atomic_load(&desc->info);
+
+	if (desc->poller == self->home && !(info & INFO_DOUBTS) &&
+	    np__poll_is_registered(info, SIDE_READ))
+		return np__poll_wait_at_home(desc, SIDE_READ, self);
+	return np__poll_wait_drained_slowly(desc, self);
 }
 
 /* The turn's reports: T5, T7, T9. Appends who is to be made ready. */

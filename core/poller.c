@@ -17,9 +17,10 @@ static bool is_complete(const struct runtime_poll *backend)
 {
 	bool can_arm = backend->arm || !(backend->traits & RUNTIME_POLL_NEEDS_ARM);
 
-	return backend->init && backend->fini && backend->open && backend->close && can_arm &&
-	       backend->wait && backend->break_wait && backend->is_poll_descriptor &&
-	       backend->descriptor && backend->tag_bits >= 32 && backend->tag_bits <= 64;
+	return backend->init && !backend->open_read == !backend->widen && backend->fini &&
+	       backend->open && backend->close && can_arm && backend->wait && backend->break_wait &&
+	       backend->is_poll_descriptor && backend->descriptor && backend->tag_bits >= 32 &&
+	       backend->tag_bits <= 64;
 }
 
 int np_poller_create(const struct np_poller_options *options, struct np_poller **ret_poller)

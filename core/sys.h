@@ -24,6 +24,12 @@ void np__sys_adopt_socket(int fd);
 /* Set or clear O_NONBLOCK. Return 1 if it was set before, 0 if not, or -errno. */
 int np__sys_set_nonblock(int fd, bool nonblock);
 
+/*
+ * Does each read of @fd, which is no file, take all there is, so that the next finds nothing? Only
+ * said where it is sure: of a timerfd, and of an eventfd that is no semaphore.
+ */
+bool np__sys_read_takes_all(int fd);
+
 /* Close, once: after EINTR the number may be somebody else's already. Return 0 or -errno. */
 int np__sys_close(int fd);
 

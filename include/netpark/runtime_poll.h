@@ -95,6 +95,23 @@ struct runtime_poll {
 	int (*open)(void *state, int fd, uint64_t tag);
 
 	/**
+	 * open_read() - as open(), but watch for reading only, until widen() is called
+	 *
+	 * Who only reads is not told each time that there is room to write, which an eventfd, a
+	 * pipe and a Unix socket would report for every message. NULL together with widen() where
+	 * that saves nothing: then open() is used.
+	 */
+	int (*open_read)(void *state, int fd, uint64_t tag);
+
+	/**
+	 * widen() - from now on watch both directions of what open_read() opened
+	 * @tag: the one that it was opened with
+	 *
+	 * Once for a descriptor; what is ready already is reported. Return: 0; -ENOMEM, -ENOSPC.
+	 */
+	int (*widen)(void *state, int fd, uint64_t tag);
+
+	/**
 	 * close() - stop watching. Go: netpollclose
 	 *
 	 * To be called before close(2). Afterwards no wait that begins reports the descriptor, and
