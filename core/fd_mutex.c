@@ -6,30 +6,11 @@
 #include "core/spin.h"
 #include "core/ticket.h"
 
-#define BIT(n) (UINT64_C(1) << (n))
-
-enum { COUNT_BITS = 20, REFS_SHIFT = 3, SLEEPERS_SHIFT = REFS_SHIFT + COUNT_BITS };
-
-static const uint64_t CLOSED = BIT(0);
+static const uint64_t CLOSED = FD_MUTEX_CLOSED_BIT;
 static const uint64_t REF = FD_MUTEX_REF;
-static const uint64_t REFS = (BIT(COUNT_BITS) - 1) << REFS_SHIFT;
+static const uint64_t REFS = 0xfffff * FD_MUTEX_REF;
 static const char OVERFLOW[] =
 	"more than 1048575 calls at a time on one descriptor, or as many asleep for its lock";
-
-static uint64_t lock_bit(int side)
-{
-	return FD_MUTEX_LOCK(side);
-}
-
-static uint64_t one_sleeper(int side)
-{
-	return BIT(SLEEPERS_SHIFT + side * COUNT_BITS);
-}
-
-static uint64_t sleepers(int side)
-{
-	return (BIT(COUNT_BITS) - 1) << (SLEEPERS_SHIFT + side * COUNT_BITS);
-}
 
 /* ---- sleep -------------------------------------------------------------------------------- */
 
@@ -154,7 +135,7 @@ bool np__fd_mutex_incref(struct fd_mutex *mutex)
 
 bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex)
 {
-	const uint64_t all_sleepers = sleepers(SIDE_READ) | sleepers(SIDE_WRITE);
+	const uint64_t all_sleepers = FD_MUTEX_SLEEPERS(SIDE_READ) | FD_MUTEX_SLEEPERS(SIDE_WRITE);
 	uint64_t old = atomic_load(&mutex->word);
 
 	do {
@@ -167,7 +148,7 @@ bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex)
 	} while (!atomic_compare_exchange_weak(&mutex->word, &old,
 					       ((old | CLOSED) & ~all_sleepers) + REF));
 	for (int side = SIDE_READ; side < SIDES; side++)
-		for (; old & sleepers(side); old -= one_sleeper(side))
+		for (; old & FD_MUTEX_SLEEPERS(side); old -= FD_MUTEX_SLEEPER(side))
 			release(mutex, (enum fd_mutex_sleep)side);
 	return true;
 }
@@ -188,13 +169,14 @@ enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side)
 	do {
 		if (old & CLOSED)
 			return FD_MUTEX_CLOSED;
-		if (old & lock_bit(side))
+		if (old & FD_MUTEX_LOCK(side))
 			return FD_MUTEX_BUSY;
 		if ((old & REFS) == REFS) {
 			np__misuse(OVERFLOW);
 			return FD_MUTEX_CLOSED;
 		}
-	} while (!atomic_compare_exchange_weak(&mutex->word, &old, (old | lock_bit(side)) + REF));
+	} while (!atomic_compare_exchange_weak(&mutex->word, &old,
+					       (old | FD_MUTEX_LOCK(side)) + REF));
 	return FD_MUTEX_LOCKED;
 }
 
@@ -204,13 +186,13 @@ static bool fall_asleep(struct fd_mutex *mutex, int side)
 	uint64_t old = atomic_load(&mutex->word);
 
 	do {
-		if (old & CLOSED || !(old & lock_bit(side)))
+		if (old & CLOSED || !(old & FD_MUTEX_LOCK(side)))
 			return false;
-		if ((old & sleepers(side)) == sleepers(side)) {
+		if ((old & FD_MUTEX_SLEEPERS(side)) == FD_MUTEX_SLEEPERS(side)) {
 			np__misuse(OVERFLOW);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak(&mutex->word, &old, old + one_sleeper(side)));
+	} while (!atomic_compare_exchange_weak(&mutex->word, &old, old + FD_MUTEX_SLEEPER(side)));
 	return true;
 }
 
@@ -223,9 +205,9 @@ static void leave_queue(struct fd_mutex *mutex, int side)
 	uint64_t old = atomic_load(&mutex->word);
 
 	do {
-		if (!(old & sleepers(side)))
+		if (!(old & FD_MUTEX_SLEEPERS(side)))
 			return;
-	} while (!atomic_compare_exchange_weak(&mutex->word, &old, old - one_sleeper(side)));
+	} while (!atomic_compare_exchange_weak(&mutex->word, &old, old - FD_MUTEX_SLEEPER(side)));
 }
 
 enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side)
@@ -251,16 +233,16 @@ bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side)
 	uint64_t new;
 
 	do {
-		if (!(old & lock_bit(side)) || !(old & REFS)) {
+		if (!(old & FD_MUTEX_LOCK(side)) || !(old & REFS)) {
 			np__misuse(
 				"a descriptor's lock is released by somebody who does not hold it");
 			return false;
 		}
-		new = (old & ~lock_bit(side)) - REF;
-		if (old & sleepers(side))
-			new -= one_sleeper(side);
+		new = (old & ~FD_MUTEX_LOCK(side)) - REF;
+		if (old & FD_MUTEX_SLEEPERS(side))
+			new -= FD_MUTEX_SLEEPER(side);
 	} while (!atomic_compare_exchange_weak(&mutex->word, &old, new));
-	if (old & sleepers(side))
+	if (old & FD_MUTEX_SLEEPERS(side))
 		release(mutex, (enum fd_mutex_sleep)side);
 	return is_abandoned(new);
 }

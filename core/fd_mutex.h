@@ -24,8 +24,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FD_MUTEX_REF        (UINT64_C(1) << 3)
-#define FD_MUTEX_LOCK(side) (UINT64_C(1) << (1 + (side)))
+#define FD_MUTEX_CLOSED_BIT     UINT64_C(1)
+#define FD_MUTEX_LOCK(side)     (UINT64_C(1) << (1 + (side)))
+#define FD_MUTEX_REF            (UINT64_C(1) << 3)
+#define FD_MUTEX_MANY_REFS      (UINT64_C(1) << 22) /* half of as many as there may be */
+
+#define FD_MUTEX_SLEEPER(side)  (UINT64_C(1) << (23 + 20 * (side)))
+#define FD_MUTEX_SLEEPERS(side) (0xfffff * FD_MUTEX_SLEEPER(side))
 
 /* What a task sleeps for: a side's lock, or the end of all calls. */
 enum fd_mutex_sleep { SLEEP_READ = SIDE_READ, SLEEP_WRITE = SIDE_WRITE, SLEEP_DESTROYED, SLEEPS };
@@ -55,13 +60,14 @@ bool np__fd_mutex_decref(struct fd_mutex *mutex);
 /* Lock a side if that can be done without sleeping. */
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 
-/* If nobody else is there: one step, in place. */
+/* If nobody has that side: one step, in place. It may fail for no reason. */
 static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side)
 {
-	uint64_t free = 0;
+	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 
-	return atomic_compare_exchange_strong(&mutex->word, &free,
-					      FD_MUTEX_LOCK(side) + FD_MUTEX_REF);
+	return !(old & (FD_MUTEX_CLOSED_BIT | FD_MUTEX_LOCK(side) | FD_MUTEX_MANY_REFS)) &&
+	       atomic_compare_exchange_strong(&mutex->word, &old,
+					      old + FD_MUTEX_LOCK(side) + FD_MUTEX_REF);
 }
 
 /* Lock a side, asleep while somebody else has it. Never FD_MUTEX_BUSY. */
@@ -70,11 +76,14 @@ enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 /* True: closed and nobody is left, destroy. */
 NP_RARE bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side);
 
+/* In place if nobody sleeps for it, nor has closed. */
 static inline bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 {
-	uint64_t mine = FD_MUTEX_LOCK(side) + FD_MUTEX_REF;
+	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 
-	if (atomic_compare_exchange_strong(&mutex->word, &mine, 0))
+	if (!(old & (FD_MUTEX_CLOSED_BIT | FD_MUTEX_SLEEPERS(side))) && old & FD_MUTEX_LOCK(side) &&
+	    atomic_compare_exchange_strong(&mutex->word, &old,
+					   old - FD_MUTEX_LOCK(side) - FD_MUTEX_REF))
 		return false;
 	return np__fd_mutex_unlock_slowly(mutex, side);
 }

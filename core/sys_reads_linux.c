@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sys_reads_linux.c - what a read leaves behind: told by /proc of descriptors without a file. */
+/* core/sys_reads_linux.c - what a read leaves behind: told by /proc of descriptors without a file.
+ */
 #include "core/sys.h"
 
 #include <fcntl.h>
