@@ -71,11 +71,4 @@ static inline struct np_poll_desc *np__desc_of_tag(const struct desc_table *tabl
 	return np__desc_at(table, (size_t)(tag & ((UINT64_C(1) << TAG_PLACE_BITS) - 1)));
 }
 
-/* Is it still the one that @tag was given to, of which the low @tag_bits came back? */
-static inline bool np__desc_is_named(const struct np_poll_desc *desc, uint64_t tag,
-				     unsigned tag_bits)
-{
-	return (tag ^ atomic_load(&desc->tag)) << (64 - tag_bits) == 0;
-}
-
 #endif /* NETPARK_CORE_DESC_TABLE_H */

@@ -395,14 +395,17 @@ static inline void report(struct np_poll_desc *desc, uint32_t flags, struct task
 void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
 		     struct task_list *ready)
 {
-	for (int i = 0; i < count; i++)
-		__builtin_prefetch(np__desc_of_tag(&poller->table, events[i].tag)->slot);
-	for (int i = 0; i < count; i++) {
-		struct np_poll_desc *desc = np__desc_of_tag(&poller->table, events[i].tag);
+	const uint64_t mask = ~UINT64_C(0) >> (64 - poller->backend->tag_bits);
+	struct np_poll_desc *descs[EVENTS_PER_TURN];
 
-		if (np__desc_is_named(desc, events[i].tag, poller->backend->tag_bits))
-			report(desc, events[i].flags, ready);
+	for (int i = 0; i < count; i++) {
+		descs[i] = np__desc_of_tag(&poller->table, events[i].tag);
+		__builtin_prefetch(descs[i]->slot, 1);
 	}
+	for (int i = 0; i < count; i++)
+		if (!((events[i].tag ^ atomic_load(&descs[i]->tag)) &
+		      mask)) /* not another's by now */
+			report(descs[i], events[i].flags, ready);
 }
 
 /* What of the backend's traits matters to each wait. */

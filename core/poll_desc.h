@@ -178,7 +178,9 @@ static inline int np__poll_wait_drained(struct np_poll_desc *desc, struct np_tas
 	return np__poll_wait_drained_slowly(desc, self);
 }
 
-/* The turn's reports: T5, T7, T9. Appends who is to be made ready. */
+enum { EVENTS_PER_TURN = 128 };
+
+/* The turn's reports, so many at most: T5, T7, T9. Appends who is to be made ready. */
 void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
 		     struct task_list *ready);
 

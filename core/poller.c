@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { EVENTS_PER_TURN = 128 };
-
 /* The one global: the poller of all who do not choose one. */
 static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct np_poller *) default_poller;

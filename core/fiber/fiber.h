@@ -174,7 +174,15 @@ void np__newborns_push(struct newborns *newborns, struct fiber *fiber);
 void np__newborns_summon(struct runtime *runtime);
 
 /* By @worker: some of its own newborns, and of those that threads started, are its own for good. */
-bool np__newborns_adopt(struct worker *worker);
+bool np__newborns_adopt_some(struct worker *worker);
+
+static inline bool np__newborns_adopt(struct worker *worker)
+{
+	if (atomic_load(&worker->newborns.count) == 0 &&
+	    atomic_load(&worker->runtime->outside.count) == 0)
+		return false;
+	return np__newborns_adopt_some(worker);
+}
 
 /* The same, and if there are none, of those of other workers. */
 bool np__newborns_find(struct worker *worker);

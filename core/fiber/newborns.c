@@ -73,7 +73,7 @@ static bool adopt_half(struct worker *worker, struct newborns *newborns)
 	return found;
 }
 
-bool np__newborns_adopt(struct worker *worker)
+bool np__newborns_adopt_some(struct worker *worker)
 {
 	bool own = adopt_half(worker, &worker->newborns);
 
@@ -97,7 +97,7 @@ static bool steal(struct worker *worker)
 
 bool np__newborns_find(struct worker *worker)
 {
-	return np__newborns_adopt(worker) || steal(worker);
+	return np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker));
 }
 
 /* ---- the searcher ------------------------------------------------------------------------- */

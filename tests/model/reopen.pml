@@ -122,7 +122,7 @@ fetched:		pick = 0
 		:: at == count -> break
 		:: else ->
 			place = batch_tag[at] % PLACES;
-			/* np__desc_of_tag and np__desc_is_named */
+			/* np__desc_of_tag */
 			if
 #ifdef MUTANT_NO_TAG
 			:: true ->
