@@ -93,8 +93,8 @@ static int epoll_runtime_widen(void *opaque, int fd, uint64_t tag)
 }
 
 /*
- * Not left to close(2): the kernel keys registrations by open file, and a duplicate elsewhere (a
- * child process has one after fork) would keep this one alive and reporting.
+ * Not always left to close(2): the kernel keys registrations by open file, and a duplicate
+ * elsewhere (a child process has one after fork) would keep this one alive and reporting.
  */
 static int epoll_runtime_close(void *opaque, int fd)
 {
@@ -216,7 +216,7 @@ static int epoll_runtime_descriptor(const void *opaque)
 
 const struct runtime_poll runtime_poll_epoll = {
 	.name = "epoll",
-	.traits = RUNTIME_POLL_REPORTS_PRIORITY,
+	.traits = RUNTIME_POLL_REPORTS_PRIORITY | RUNTIME_POLL_FORGETS_CLOSED,
 	.tag_bits = 64,
 	.init = epoll_runtime_init,
 	.fini = epoll_runtime_fini,

@@ -181,6 +181,7 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 	if (!fd)
 		return -ENOMEM;
 	fd->is_stream = true;
+	atomic_init(&fd->is_exposed, true);
 	fd->is_blocking = flags & NP_FD_BLOCKING;
 	if (S_ISSOCK(status.st_mode)) {
 		fd->network = "socket";
@@ -244,16 +245,20 @@ int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 static int destroy(struct np_fd *fd)
 {
 	struct np_poll_desc *desc = atomic_load(&fd->desc);
+	bool leaves = desc && !atomic_load(&fd->is_exposed) && np__poll_leaves_by_itself(desc);
+	int error;
 
-	if (desc) {
-		/* Made so late that who closed did not see it? */
-		if (!(atomic_load(&desc->info) & INFO_CLOSING))
-			np_poll_unblock(desc);
+	/* Made so late that who closed did not see it? */
+	if (desc && !(atomic_load(&desc->info) & INFO_CLOSING))
+		np_poll_unblock(desc);
+	if (desc && !leaves)
 		np_poll_close(desc);
-	}
 	if (fd->before_close)
 		fd->before_close(fd);
-	return np__sys_close(fd->sysfd);
+	error = np__sys_close(fd->sysfd);
+	if (leaves)
+		np__poll_release(desc);
+	return error;
 }
 
 /* By another than the one who closed, who may wait for this. */
@@ -349,7 +354,7 @@ int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
 	if (result)
 		return result;
 	/* TCP_ULP and the like make a stream whose short reads mean something else. */
-	atomic_store(&fd->may_be_drained, false);
+	np__fd_expose(fd);
 	result = fn(fd->sysfd, arg);
 	np__fd_decref(fd);
 	return result;

@@ -38,6 +38,7 @@ struct np_fd {
 	bool is_drained;
 	bool is_emptied; /* constant, too */
 	atomic_bool may_be_drained;
+	atomic_bool is_exposed; /* the program has seen sysfd, and may have duplicated it */
 
 	/* constant again, and no call that succeeds looks at it */
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
@@ -66,6 +67,13 @@ void np__fd_drop(struct np_fd *fd);
 /* A call under way that takes no lock. 0 or NP_ECLOSED, recorded for @op. */
 int np__fd_incref(struct np_fd *fd, const char *op);
 void np__fd_decref(struct np_fd *fd);
+
+/* The program is going to see the descriptor: what it is known for may not hold any more. */
+static inline void np__fd_expose(struct np_fd *fd)
+{
+	atomic_store_explicit(&fd->may_be_drained, false, memory_order_relaxed);
+	atomic_store_explicit(&fd->is_exposed, true, memory_order_relaxed);
+}
 
 /* Record the failure of @op on @fd, where @call failed (NULL: none). Returns @error. */
 NP_RARE int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call);

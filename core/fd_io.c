@@ -563,7 +563,7 @@ int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 
 	if (!fd || !fn)
 		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
-	doubt_short_reads(fd);
+	np__fd_expose(fd);
 	return (int)run(fd, SIDE_READ, "raw-read", NULL, call_raw, &call);
 }
 
@@ -573,6 +573,7 @@ int np_raw_write(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
 
 	if (!fd || !fn)
 		return np__invalid("np_raw_read, np_raw_write: no handle, or no function");
+	np__fd_expose(fd);
 	return (int)run(fd, SIDE_WRITE, "raw-write", NULL, call_raw, &call);
 }
 

@@ -2,6 +2,7 @@
 /* core/poll_desc.c - waiting, waking, expiring, closing: the state machine of core/poll_desc.h. */
 #include "core/poll_desc.h"
 
+#include "core/fork.h"
 #include "core/misuse.h"
 #include "core/poller.h"
 #include "core/spin.h"
@@ -483,17 +484,28 @@ static void disarm(struct np_poll_desc *desc)
 	pthread_mutex_unlock(&timers->lock);
 }
 
+bool np__poll_leaves_by_itself(const struct np_poll_desc *desc)
+{
+	return desc->poller->backend->traits & RUNTIME_POLL_FORGETS_CLOSED &&
+	       !np__fork_has_happened();
+}
+
+void np__poll_release(struct np_poll_desc *desc)
+{
+	struct np_poller *poller = desc->poller;
+
+	atomic_store(&desc->info, INFO_CLOSING);
+	disarm(desc); /* again, for who set a deadline while this was unblocked */
+	if (np__desc_free(desc))
+		np__poller_end(poller);
+}
+
 /* Forget the registration and give the descriptor back. */
 static void destroy(struct np_poll_desc *desc)
 {
-	struct np_poller *poller = desc->poller;
-	uint32_t info = atomic_exchange(&desc->info, INFO_CLOSING);
-
-	disarm(desc); /* again, for who set a deadline while this was unblocked */
-	if (info & INFO_REGISTERED)
-		poller->backend->close(poller->state, desc->fd);
-	if (np__desc_free(desc))
-		np__poller_end(poller);
+	if (atomic_load(&desc->info) & INFO_REGISTERED)
+		desc->poller->backend->close(desc->poller->state, desc->fd);
+	np__poll_release(desc);
 }
 
 int np_poll_open(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)

@@ -77,6 +77,15 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 int np__poll_register(struct np_poll_desc *desc, int side);
 
 /*
+ * May the descriptor be closed before np__poll_release(), instead of np_poll_close() before that?
+ * Asked by who knows of no duplicate in this process.
+ */
+bool np__poll_leaves_by_itself(const struct np_poll_desc *desc);
+
+/* Give back a descriptor, unblocked before, that the backend does not know any more. */
+void np__poll_release(struct np_poll_desc *desc);
+
+/*
  * The first half of np_poll_reset(): why @side must fail, or 0. Drops no report. The clock is asked
  * about a deadline, unless this thread turns the poller: then the turns have seen to it.
  */

@@ -2,6 +2,7 @@
 /* core/poller.c - making pollers, turning them, and who has the lead. */
 #include "core/poller.h"
 
+#include "core/fork.h"
 #include "core/spin.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ int np_poller_create(const struct np_poller_options *options, struct np_poller *
 	if (!ret_poller || options->flags & ~(unsigned)NP_POLLER_HOST_DRIVEN ||
 	    (options->backend && !is_complete(options->backend)))
 		return -EINVAL;
+	np__fork_watch();
 	poller = calloc(1, sizeof(*poller));
 	if (!poller)
 		return -ENOMEM;

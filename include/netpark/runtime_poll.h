@@ -48,6 +48,11 @@ enum runtime_poll_traits {
 	RUNTIME_POLL_NEEDS_ARM = 1,
 	/* RUNTIME_POLL_PRIORITY is told, so its absence means something. */
 	RUNTIME_POLL_REPORTS_PRIORITY = 2,
+	/*
+	 * close(2) of a file's last descriptor ends its registration: who knows that it is the last
+	 * may leave out close(), and no report is told of it afterwards.
+	 */
+	RUNTIME_POLL_FORGETS_CLOSED = 4,
 };
 
 /**
