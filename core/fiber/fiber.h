@@ -144,6 +144,7 @@ struct runtime {
 	struct newborns outside;       /* theirs */
 	atomic_bool stopping;          /* main has returned */
 	atomic_bool finished;          /* the last fiber has ended */
+	atomic_uint visitors;          /* threads outside that may still touch a worker */
 	struct attendant *attendants;  /* under lock */
 	struct blocking_pool *blocking;
 };

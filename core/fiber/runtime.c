@@ -3,6 +3,7 @@
 #include "core/fiber/fiber.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 enum { MOST_WORKERS = 1024 };
@@ -205,6 +206,8 @@ static void destroy(struct runtime *runtime)
 	np__attend_end(runtime);
 	if (runtime->blocking)
 		np__blocking_destroy(runtime->blocking);
+	while (atomic_load(&runtime->visitors) > 0)
+		sched_yield(); /* they are on their way out */
 	for (unsigned i = 0; runtime->workers && i < runtime->worker_count; i++)
 		if (runtime->workers[i].runtime)
 			fini_worker(&runtime->workers[i]);

@@ -110,6 +110,19 @@ static void send(struct worker *worker, struct np_task *first, struct np_task *l
 		np_poller_break(worker->poller);
 }
 
+/*
+ * By a thread that is no worker, which nobody joins: the fibers may run, and all may end, before it
+ * has looked whether their worker sleeps. Until it is sent, a fiber keeps the runtime from ending.
+ */
+static void send_from_outside(struct worker *worker, struct np_task *first, struct np_task *last)
+{
+	atomic_uint *visitors = &worker->runtime->visitors;
+
+	atomic_fetch_add(visitors, 1);
+	send(worker, first, last);
+	atomic_fetch_sub(visitors, 1);
+}
+
 /* What it will touch first when it goes on: after a while asleep that is in no cache. */
 static inline void warm_up(const struct fiber *fiber)
 {
@@ -134,8 +147,10 @@ static void fiber_ready(struct np_task *list)
 		list = last->next;
 		if (worker == np__worker)
 			run_queue_append(&worker->ready, first, last);
-		else
+		else if (np__worker)
 			send(worker, first, last);
+		else
+			send_from_outside(worker, first, last);
 	}
 }
 
