@@ -129,6 +129,17 @@ static int wait_exactly(int epfd, struct epoll_event *events, int capacity, int6
 #endif
 }
 
+/* Without the cancellation point of the C library's: see core/sys_calls.h. */
+static int wait_roughly(int epfd, struct epoll_event *events, int capacity, int64_t delta_ns)
+{
+#ifdef NP_HAVE_DIRECT_CALLS
+	return (int)syscall(SYS_epoll_pwait, (long)epfd, events, (long)capacity,
+			    (long)timeout_ms(delta_ns), NULL, 0L);
+#else
+	return epoll_wait(epfd, events, capacity, timeout_ms(delta_ns));
+#endif
+}
+
 /* One system call, whichever has the better clock. -1 and errno as epoll_wait(2). */
 static int wait_once(struct epoll_state *state, struct epoll_event *events, int capacity,
 		     int64_t delta_ns)
@@ -142,7 +153,7 @@ static int wait_once(struct epoll_state *state, struct epoll_event *events, int 
 			return n;
 		atomic_store_explicit(&state->no_pwait2, true, memory_order_relaxed);
 	}
-	return epoll_wait(state->epfd, events, capacity, timeout_ms(delta_ns));
+	return wait_roughly(state->epfd, events, capacity, delta_ns);
 }
 
 static uint32_t flags_of(uint32_t mask)

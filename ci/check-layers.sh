@@ -17,7 +17,7 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|version)\.h|core/(sys|misuse|addr|hints|fork)\.h'
+base='netpark/(base|addr|version)\.h|core/(sys|sys_calls|misuse|addr|hints|fork)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"

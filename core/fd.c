@@ -362,7 +362,7 @@ int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
 
 /* ---- deadlines ---------------------------------------------------------------------------- */
 
-static int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
+NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, int mode)
 {
 	struct np_poll_desc *desc;
 	int error;
@@ -382,6 +382,20 @@ static int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
 		np__fd_fail(fd, error, "set", NULL);
 	np__fd_decref(fd);
 	return error;
+}
+
+/* In place where there was a deadline before, which is what a new one before each read finds. */
+static NP_IN_PLACE int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
+{
+	bool has_moved = false;
+
+	if (fd && np__fd_mutex_try_incref(&fd->mutex)) {
+		struct np_poll_desc *desc = atomic_load(&fd->desc);
+
+		has_moved = desc && np__poll_move_deadline(desc, deadline_ns, mode);
+		np__fd_decref(fd);
+	}
+	return has_moved ? 0 : set_deadline_slowly(fd, deadline_ns, mode);
 }
 
 int np_set_deadline(struct np_fd *fd, int64_t deadline_ns)

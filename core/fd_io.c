@@ -8,6 +8,7 @@
 #include "core/failure.h"
 #include "core/hints.h"
 #include "core/sys.h"
+#include "core/sys_calls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -136,8 +137,8 @@ static ssize_t read_once(struct np_fd *fd, void *arg)
 {
 	const struct buffer *buffer = arg;
 
-	return fd->is_socket ? recv(fd->sysfd, buffer->data, buffer->size, 0)
-			     : read(fd->sysfd, buffer->data, buffer->size);
+	return fd->is_socket ? np__call_recv(fd->sysfd, buffer->data, buffer->size, 0)
+			     : np__call_read(fd->sysfd, buffer->data, buffer->size);
 }
 
 /*
@@ -319,8 +320,8 @@ static ssize_t write_once(struct np_fd *fd, void *arg)
 {
 	const struct buffer *buffer = arg;
 
-	return fd->is_socket ? send(fd->sysfd, buffer->data, buffer->size, MSG_NOSIGNAL)
-			     : write(fd->sysfd, buffer->data, buffer->size);
+	return fd->is_socket ? np__call_send(fd->sysfd, buffer->data, buffer->size, MSG_NOSIGNAL)
+			     : np__call_write(fd->sysfd, buffer->data, buffer->size);
 }
 
 /*

@@ -8,7 +8,7 @@
 
 static const uint64_t CLOSED = FD_MUTEX_CLOSED_BIT;
 static const uint64_t REF = FD_MUTEX_REF;
-static const uint64_t REFS = 0xfffff * FD_MUTEX_REF;
+static const uint64_t REFS = FD_MUTEX_REFS;
 static const char OVERFLOW[] =
 	"more than 1048575 calls at a time on one descriptor, or as many asleep for its lock";
 
@@ -153,10 +153,8 @@ bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex)
 	return true;
 }
 
-bool np__fd_mutex_decref(struct fd_mutex *mutex)
+bool np__fd_mutex_is_last(uint64_t old)
 {
-	uint64_t old = atomic_fetch_sub(&mutex->word, REF);
-
 	if (!(old & REFS))
 		np__misuse("a descriptor is released more often than it was used");
 	return is_abandoned(old - REF);

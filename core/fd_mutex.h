@@ -27,6 +27,7 @@
 #define FD_MUTEX_CLOSED_BIT     UINT64_C(1)
 #define FD_MUTEX_LOCK(side)     (UINT64_C(1) << (1 + (side)))
 #define FD_MUTEX_REF            (UINT64_C(1) << 3)
+#define FD_MUTEX_REFS           (0xfffff * FD_MUTEX_REF)
 #define FD_MUTEX_MANY_REFS      (UINT64_C(1) << 22) /* half of as many as there may be */
 
 #define FD_MUTEX_SLEEPER(side)  (UINT64_C(1) << (23 + 20 * (side)))
@@ -54,8 +55,25 @@ bool np__fd_mutex_incref(struct fd_mutex *mutex);
 /* Close, and wake those who sleep for a lock. True to exactly one caller ever, with a reference. */
 bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex);
 
+/* The same in one step, in place. It may fail for no reason. */
+static inline bool np__fd_mutex_try_incref(struct fd_mutex *mutex)
+{
+	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
+
+	return !(old & (FD_MUTEX_CLOSED_BIT | FD_MUTEX_MANY_REFS)) &&
+	       atomic_compare_exchange_strong(&mutex->word, &old, old + FD_MUTEX_REF);
+}
+
+/* What a decref means that took the word from @old: as np__fd_mutex_decref(). */
+NP_RARE bool np__fd_mutex_is_last(uint64_t old);
+
 /* True: closed and nobody is left, destroy. */
-bool np__fd_mutex_decref(struct fd_mutex *mutex);
+static inline bool np__fd_mutex_decref(struct fd_mutex *mutex)
+{
+	uint64_t old = atomic_fetch_sub(&mutex->word, FD_MUTEX_REF);
+
+	return (old & FD_MUTEX_CLOSED_BIT || !(old & FD_MUTEX_REFS)) && np__fd_mutex_is_last(old);
+}
 
 /* Lock a side if that can be done without sleeping. */
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);

@@ -111,6 +111,24 @@ static inline int np__poll_reset(struct np_poll_desc *desc, int side)
 	return error;
 }
 
+/*
+ * np_poll_set_deadline() where that is no more than to store it: it is one, and the descriptor's
+ * timer comes no later. False: it may be stored, but the rest is to be done.
+ */
+static inline bool np__poll_move_deadline(struct np_poll_desc *desc, int64_t deadline_ns, int mode)
+{
+	int64_t timer;
+
+	if (deadline_ns <= 0)
+		return false;
+	if (mode & NP_READ)
+		atomic_store(&desc->deadline[SIDE_READ], deadline_ns);
+	if (mode & NP_WRITE)
+		atomic_store(&desc->deadline[SIDE_WRITE], deadline_ns);
+	timer = atomic_load(&desc->timer.when); /* after the store: see np_poll_set_deadline() */
+	return timer != 0 && timer <= deadline_ns;
+}
+
 /* np_poll_wait() without its checks of the arguments, by @self. */
 int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
 

@@ -28,7 +28,7 @@ awk -v round_trips="$round_trips" -v slack=40 '
 	/resumed>/ || !/\(/ { next }
 	{ name = $2; sub(/\(.*/, "", name); calls[name]++ }
 	END {
-		waits = calls["epoll_wait"] + calls["epoll_pwait2"] + calls["ppoll"] + calls["poll"]
+		waits = calls["epoll_wait"] + calls["epoll_pwait"] + calls["epoll_pwait2"] + calls["ppoll"] + calls["poll"]
 		reads = calls["recvfrom"]
 		writes = calls["sendto"]
 		for (name in calls)
