@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_LEAST = 256, WARM_SHARE = 4 };
+enum { WARM_LEAST = 1024, WARM_SHARE = 4 };
 
 /* More at a time than a batch, so that what is warm grows fewer while batches still come. */
 enum { TRIM_MOST = 2 * STACK_BATCH };

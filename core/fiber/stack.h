@@ -8,7 +8,7 @@
  *
  * The guard of a stack is its lowest pages. Where the kernel has MADV_GUARD_INSTALL (Linux 6.13)
  * a guard costs no memory map, else mprotect(2) makes each stack two of them. Memory comes with
- * touching. Of the stacks that lie free in the depot, those beyond 256 and a quarter of how many
+ * touching. Of the stacks that lie free in the depot, those beyond 1,024 and a quarter of how many
  * are out are trimmed, the longest free first: their memory goes back to the kernel, their address
  * space is kept. What a pool keeps, 96 stacks at most, is never trimmed.
  */
