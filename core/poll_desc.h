@@ -136,7 +136,8 @@ int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
 extern const struct np_wait np__poll_waits[SIDES];
 
 /*
- * np__poll_wait() for a registered descriptor on the fiber's own worker, in place. One step
+ * np__poll_wait() for a registered descriptor on the fiber's own worker, in place; the model is
+ * tests/model/wait_home.pml. One step
  * publishes the task, since who makes it ready early only queues it; and a report is taken without
  * one, since only this thread brings reports. Close and deadlines come from any thread: they take
  * the task out of the slot, or are seen here once it is in.

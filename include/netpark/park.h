@@ -58,6 +58,7 @@ struct np_wait {
 	/**
 	 * commit() - publish the task to whoever will make it ready
 	 *
+	 * It may release a lock under which the task was put into a queue.
 	 * Return: true if it did; false if the reason to park has gone: then the task goes on at
 	 * once and nobody will make it ready.
 	 */
