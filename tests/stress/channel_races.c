@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/channel_races.c - channels and selects under many hands.
+ * tests/stress/channel_races.c - channels and selects under many hands of any kind.
  *
  * Each element carries its sender and a number that grows: it must arrive once, and those of one
  * sender that one receiver gets from one channel in the order of sending. Deadlines as short as a
@@ -292,14 +292,20 @@ static void last_use(void)
 	}
 }
 
-int main(int argc, char **argv)
+static void storms(void *arg)
 {
-	stress_begin(argc, argv, 60);
+	(void)arg;
 	for (int round = 0; round < stress_rounds; round++) {
 		storm(false, (size_t)round);
 		storm(true, (size_t)round);
 		close_storm((size_t)round % 3);
 		last_use();
 	}
+}
+
+int main(int argc, char **argv)
+{
+	stress_begin(argc, argv, 60);
+	spawn_run(storms, NULL, stress_backend);
 	return stress_end();
 }

@@ -2,9 +2,10 @@
 /* tests/stress/stress.c - see stress.h. */
 #include "tests/stress/stress.h"
 
+#include <netpark/fiber.h>
+
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -139,7 +140,7 @@ void stress_jitter(uint64_t *state)
 	unsigned turns = 1u << stress_below(state, 10);
 
 	if (stress_below(state, 8) == 0)
-		sched_yield();
+		np_yield();
 	else
 		for (volatile unsigned i = 0; i < turns; i++)
 			;
@@ -147,7 +148,7 @@ void stress_jitter(uint64_t *state)
 
 void stress_yield(void)
 {
-	sched_yield();
+	np_yield();
 }
 
 /* ---- threads ------------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/sync_races.c - mutex, condition, semaphore and wait group under many hands.
+ * tests/stress/sync_races.c - mutex, condition, semaphore, wait group under many hands of any kind.
  *
  * What a mutex guards is a plain variable, so that ThreadSanitizer sees two who are inside at once.
  * Deadlines as short as a hand-over end waits at the very moment at which they are served. Memory
@@ -8,6 +8,8 @@
  */
 #include "tests/stress/stress.h"
 #include "tests/support/spawn.h"
+
+#include <netpark/fiber.h>
 
 #include <stdlib.h>
 
@@ -140,6 +142,8 @@ static void greed(void)
 	while (!atomic_load(&got_in)) {
 		np_mutex_unlock(&mutex);
 		np_mutex_lock(&mutex);
+		if (np_self())
+			np_yield(); /* it may be on this worker */
 	}
 	np_mutex_unlock(&mutex);
 	spawn_join(&task);
@@ -283,9 +287,9 @@ static void wait_and_free(void)
 	}
 }
 
-int main(int argc, char **argv)
+static void storms(void *arg)
 {
-	stress_begin(argc, argv, 60);
+	(void)arg;
 	for (int round = 0; round < stress_rounds; round++) {
 		mutex_storm();
 		greed();
@@ -293,5 +297,11 @@ int main(int argc, char **argv)
 		semaphore_storm();
 		wait_and_free();
 	}
+}
+
+int main(int argc, char **argv)
+{
+	stress_begin(argc, argv, 60);
+	spawn_run(storms, NULL, stress_backend);
 	return stress_end();
 }

@@ -57,6 +57,7 @@ pthread_t fixture_start_thread(void *(*run)(void *arg), void *arg);
 
 struct fixture_patience {
 	int64_t give_up;
+	unsigned asked;
 };
 
 void fixture_be_patient(struct fixture_patience *patience, const char *condition);

@@ -24,10 +24,34 @@ void puppets_start(struct puppet *puppets, int count)
 
 void puppets_stop(struct puppet *puppets, int count)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		puppet_finish(&puppets[i]);
 		puppet_order(&puppets[i], NULL);
+	}
 	for (int i = 0; i < count; i++)
 		spawn_join(&puppets[i].task);
+}
+
+struct scene {
+	void (*begin)(void);
+	void (*body)(void);
+	void (*end)(void);
+};
+
+static void play(void *arg)
+{
+	const struct scene *scene = arg;
+
+	scene->begin();
+	scene->body();
+	scene->end();
+}
+
+void puppet_play(void (*begin)(void), void (*body)(void), void (*end)(void))
+{
+	struct scene scene = { begin, body, end };
+
+	spawn_run(play, &scene, fixture_backend());
 }
 
 void puppet_order(struct puppet *puppet, int (*act)(struct puppet *self))

@@ -2,8 +2,16 @@
 /*
  * tests/sync/puppet.h - tasks that do one call at a time, when they are told.
  *
+ *	static void begin(void) { ... puppets_start(puppets, PUPPETS); }
+ *	static void end(void) { puppets_stop(puppets, PUPPETS); ... }
+ *	TestSuite(mutex, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
+ *	PUPPET_TEST(mutex, name) { ... }
+ *
+ * Tasks of any kind, the test's own too: see tests/support/spawn.h. A plain Test() is a thread, and
+ * so are the puppets that it starts.
+ *
  * A test that orders a call which should return waits for that (puppet_finish()); one that orders a
- * call which should wait does so until it is queued (puppet_wait_queued()). So the order of events
+ * call which should wait does so until it is queued (puppet_queue()). So the order of events
  * is the test's, and what each call returns can be compared with a model.
  */
 #ifndef NETPARK_TESTS_SYNC_PUPPET_H
@@ -29,7 +37,20 @@ struct puppet {
 	struct spawn task;
 };
 
+/* A test between begin() and end() of its file, on tasks of the kind that is wanted. */
+#define PUPPET_TEST(suite, name)                                                                   \
+	static void suite##_##name##_body(void);                                                   \
+	Test(suite, name)                                                                          \
+	{                                                                                          \
+		puppet_play(begin, suite##_##name##_body, end);                                    \
+	}                                                                                          \
+	static void suite##_##name##_body(void)
+
+void puppet_play(void (*begin)(void), void (*body)(void), void (*end)(void));
+
 void puppets_start(struct puppet *puppets, int count);
+
+/* Those that are still in a call must be about to return from it. */
 void puppets_stop(struct puppet *puppets, int count);
 
 /* Have it call @act. It must be idle. */

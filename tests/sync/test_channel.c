@@ -16,7 +16,6 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	np_set_misuse_hook(puppet_note_misuse);
 	puppets_start(puppets, PUPPETS);
 }
@@ -25,10 +24,9 @@ static void end(void)
 {
 	puppets_stop(puppets, PUPPETS);
 	cr_assert_eq(np_channel_destroy(channel), 0);
-	fixture_end();
 }
 
-TestSuite(channel, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(channel, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static void make(size_t capacity)
 {
@@ -45,7 +43,7 @@ static int receive(struct puppet *self)
 	return np_channel_receive_until(channel, &self->value, self->deadline);
 }
 
-Test(channel, holds_as_many_as_its_capacity_and_gives_them_in_order)
+PUPPET_TEST(channel, holds_as_many_as_its_capacity_and_gives_them_in_order)
 {
 	uint64_t value = 7;
 
@@ -69,7 +67,7 @@ Test(channel, holds_as_many_as_its_capacity_and_gives_them_in_order)
 	cr_assert_eq(np_channel_length(channel), 0);
 }
 
-Test(channel, refuses_nonsense)
+PUPPET_TEST(channel, refuses_nonsense)
 {
 	uint64_t value = 0;
 
@@ -87,7 +85,7 @@ Test(channel, refuses_nonsense)
 }
 
 /* Guards on both sides of each copy. */
-Test(channel, copies_elements_of_any_size_and_no_byte_more)
+PUPPET_TEST(channel, copies_elements_of_any_size_and_no_byte_more)
 {
 	static const size_t sizes[] = { 0, 1, 3, 4, 7, 8, 9, 16, 100, 4096 };
 
@@ -112,7 +110,7 @@ Test(channel, copies_elements_of_any_size_and_no_byte_more)
 	}
 }
 
-Test(channel, without_room_sender_and_receiver_meet)
+PUPPET_TEST(channel, without_room_sender_and_receiver_meet)
 {
 	make(0);
 	puppets[0].value = 5;
@@ -127,7 +125,7 @@ Test(channel, without_room_sender_and_receiver_meet)
 	cr_assert_eq(puppets[1].value, 6);
 }
 
-Test(channel, a_sender_that_waits_is_behind_what_is_in_the_ring)
+PUPPET_TEST(channel, a_sender_that_waits_is_behind_what_is_in_the_ring)
 {
 	uint64_t value = 1;
 
@@ -145,7 +143,7 @@ Test(channel, a_sender_that_waits_is_behind_what_is_in_the_ring)
 	cr_assert_eq(puppet_finish(&puppets[1]), 0);
 }
 
-Test(channel, a_deadline_ends_the_wait_and_nothing_is_sent)
+PUPPET_TEST(channel, a_deadline_ends_the_wait_and_nothing_is_sent)
 {
 	uint64_t value = 9;
 
@@ -163,7 +161,7 @@ Test(channel, a_deadline_ends_the_wait_and_nothing_is_sent)
 	cr_assert_eq(puppets[0].value, 9);
 }
 
-Test(channel, closed_gives_what_it_has_then_says_so)
+PUPPET_TEST(channel, closed_gives_what_it_has_then_says_so)
 {
 	uint64_t value = 4;
 
@@ -181,7 +179,7 @@ Test(channel, closed_gives_what_it_has_then_says_so)
 	cr_assert_eq(value, 4, "not written");
 }
 
-Test(channel, close_wakes_all_who_wait)
+PUPPET_TEST(channel, close_wakes_all_who_wait)
 {
 	uint64_t value = 1;
 
@@ -204,7 +202,7 @@ Test(channel, close_wakes_all_who_wait)
 	cr_assert_eq(np_channel_receive(channel, &value), NP_ECLOSED, "theirs were not sent");
 }
 
-Test(channel, destroying_one_on_which_somebody_waits_is_told)
+PUPPET_TEST(channel, destroying_one_on_which_somebody_waits_is_told)
 {
 	make(0);
 	puppet_queue(&puppets[0], receive, &channel->receivers);
@@ -214,7 +212,7 @@ Test(channel, destroying_one_on_which_somebody_waits_is_told)
 	cr_assert_eq(puppet_finish(&puppets[0]), NP_ECLOSED);
 }
 
-Test(channel, a_canceled_task_neither_sends_nor_receives)
+PUPPET_TEST(channel, a_canceled_task_neither_sends_nor_receives)
 {
 	uint64_t value = 1;
 
@@ -226,6 +224,7 @@ Test(channel, a_canceled_task_neither_sends_nor_receives)
 	np_task_self()->canceled = 0;
 }
 
+/* A thread's is never filled up again. */
 Test(channel, calls_that_do_not_wait_use_up_the_budget)
 {
 	struct np_task *self = np_task_self();
@@ -240,6 +239,7 @@ Test(channel, calls_that_do_not_wait_use_up_the_budget)
 	np_channel_try_receive(channel, &value);
 	np_select(&one, 1, -1);
 	cr_assert_eq(before - self->budget, 4);
+	cr_assert_eq(np_channel_destroy(channel), 0);
 }
 
 /*

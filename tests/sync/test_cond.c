@@ -16,7 +16,6 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	np_set_misuse_hook(puppet_note_misuse);
 	puppets_start(puppets, PUPPETS);
 }
@@ -25,10 +24,9 @@ static void end(void)
 {
 	puppets_stop(puppets, PUPPETS);
 	cr_assert_eq(np_mutex_try_lock(&mutex), 0, "somebody has kept the mutex");
-	fixture_end();
 }
 
-TestSuite(cond, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(cond, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 /* Returns the error of the wait, 1 if it left without the mutex. */
 static int wait_once(struct puppet *self)
@@ -43,7 +41,7 @@ static int wait_once(struct puppet *self)
 	return error;
 }
 
-Test(cond, a_signal_ends_the_longest_wait)
+PUPPET_TEST(cond, a_signal_ends_the_longest_wait)
 {
 	for (int i = 0; i < PUPPETS; i++)
 		puppet_queue(&puppets[i], wait_once, &cond.waiters);
@@ -56,7 +54,7 @@ Test(cond, a_signal_ends_the_longest_wait)
 	cr_assert_eq(np_cond_signal(&cond), 0, "nobody is there");
 }
 
-Test(cond, a_broadcast_ends_all_that_have_begun)
+PUPPET_TEST(cond, a_broadcast_ends_all_that_have_begun)
 {
 	for (int i = 0; i < PUPPETS; i++) {
 		puppets[i].deadline = i & 1 ? np_deadline(HOUR) : 0;
@@ -70,7 +68,7 @@ Test(cond, a_broadcast_ends_all_that_have_begun)
 	cr_assert_eq(puppet_finish(&puppets[0]), 0);
 }
 
-Test(cond, a_deadline_ends_one_wait_and_takes_no_signal)
+PUPPET_TEST(cond, a_deadline_ends_one_wait_and_takes_no_signal)
 {
 	puppets[0].deadline = np_deadline(MILLISECOND);
 	cr_assert_eq(puppet_call(&puppets[0], wait_once), NP_EDEADLINE);
@@ -81,7 +79,7 @@ Test(cond, a_deadline_ends_one_wait_and_takes_no_signal)
 	cr_assert_eq(puppet_finish(&puppets[1]), 0);
 }
 
-Test(cond, a_canceled_task_does_not_wait)
+PUPPET_TEST(cond, a_canceled_task_does_not_wait)
 {
 	np_task_self()->canceled = 1;
 	np_mutex_lock(&mutex);
@@ -91,7 +89,7 @@ Test(cond, a_canceled_task_does_not_wait)
 	np_task_self()->canceled = 0;
 }
 
-Test(cond, waiting_without_the_mutex_is_told)
+PUPPET_TEST(cond, waiting_without_the_mutex_is_told)
 {
 	cr_assert_eq(np_cond_wait(&cond, &mutex), NP_EMISUSE);
 	cr_assert_str_eq(puppet_misuse, "wait on a condition with a mutex that is not locked");

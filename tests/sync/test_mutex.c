@@ -15,7 +15,6 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	np_set_misuse_hook(puppet_note_misuse);
 	puppets_start(puppets, PUPPETS);
 }
@@ -23,10 +22,9 @@ static void begin(void)
 static void end(void)
 {
 	puppets_stop(puppets, PUPPETS);
-	fixture_end();
 }
 
-TestSuite(mutex, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(mutex, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static int lock(struct puppet *self)
 {
@@ -51,7 +49,7 @@ static int unlock(struct puppet *self)
 	return np_mutex_unlock(&mutex);
 }
 
-Test(mutex, is_free_when_zero_and_taken_once)
+PUPPET_TEST(mutex, is_free_when_zero_and_taken_once)
 {
 	cr_assert_eq(np_mutex_lock(&mutex), 0);
 	cr_assert_eq(np_mutex_try_lock(&mutex), -EAGAIN);
@@ -64,7 +62,7 @@ Test(mutex, is_free_when_zero_and_taken_once)
 	cr_assert_eq(mutex.state, 0);
 }
 
-Test(mutex, refuses_null)
+PUPPET_TEST(mutex, refuses_null)
 {
 	cr_assert_eq(np_mutex_lock(NULL), -EINVAL);
 	cr_assert_eq(np_mutex_lock_until(NULL, 0), -EINVAL);
@@ -73,7 +71,7 @@ Test(mutex, refuses_null)
 	cr_assert_eq(np_mutex_unlock(NULL), -EINVAL);
 }
 
-Test(mutex, unlocking_an_unlocked_one_is_told)
+PUPPET_TEST(mutex, unlocking_an_unlocked_one_is_told)
 {
 	cr_assert_eq(np_mutex_unlock(&mutex), NP_EMISUSE);
 	cr_assert_str_eq(puppet_misuse, "unlock of a mutex that is not locked");
@@ -81,7 +79,7 @@ Test(mutex, unlocking_an_unlocked_one_is_told)
 	cr_assert_eq(np_mutex_unlock(&mutex), 0);
 }
 
-Test(mutex, a_deadline_ends_the_wait_and_the_next_in_line_stays)
+PUPPET_TEST(mutex, a_deadline_ends_the_wait_and_the_next_in_line_stays)
 {
 	np_mutex_lock(&mutex);
 	puppets[0].deadline = np_deadline(MILLISECOND);
@@ -96,7 +94,7 @@ Test(mutex, a_deadline_ends_the_wait_and_the_next_in_line_stays)
 	cr_assert_eq(np_mutex_unlock(&mutex), 0);
 }
 
-Test(mutex, a_canceled_task_may_lock_but_not_until)
+PUPPET_TEST(mutex, a_canceled_task_may_lock_but_not_until)
 {
 	struct np_task *self = np_task_self();
 
@@ -114,7 +112,7 @@ Test(mutex, a_canceled_task_may_lock_but_not_until)
 }
 
 /* Against a model: who has it, and who waits in which order. */
-Test(mutex, does_what_a_model_does)
+PUPPET_TEST(mutex, does_what_a_model_does)
 {
 	uint64_t random = fixture_seed();
 	struct puppet *waiting[PUPPETS];
@@ -294,7 +292,7 @@ static int do_once(struct puppet *self)
 	return error ? error : calls; /* without a lock: it has been done */
 }
 
-Test(mutex, once_is_once_and_everybody_waits_for_it)
+PUPPET_TEST(mutex, once_is_once_and_everybody_waits_for_it)
 {
 	for (int i = 0; i < PUPPETS; i++)
 		puppet_order(&puppets[i], do_once);

@@ -16,7 +16,6 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	puppets_start(puppets, PUPPETS);
 	for (int i = 0; i < CHANNELS; i++)
 		np_channel_create(sizeof(uint64_t), (size_t)i, &channels[i]);
@@ -27,10 +26,9 @@ static void end(void)
 	puppets_stop(puppets, PUPPETS);
 	for (int i = 0; i < CHANNELS; i++)
 		cr_assert_eq(np_channel_destroy(channels[i]), 0);
-	fixture_end();
 }
 
-TestSuite(select, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(select, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static struct np_select_case case_of(struct np_channel *channel, int operation, uint64_t *element)
 {
@@ -39,7 +37,7 @@ static struct np_select_case case_of(struct np_channel *channel, int operation, 
 					.operation = operation };
 }
 
-Test(select, refuses_nonsense)
+PUPPET_TEST(select, refuses_nonsense)
 {
 	struct np_select_case one = case_of(channels[1], 2, NULL);
 
@@ -57,7 +55,7 @@ Test(select, refuses_nonsense)
 	np_task_self()->canceled = 0;
 }
 
-Test(select, does_what_can_be_done)
+PUPPET_TEST(select, does_what_can_be_done)
 {
 	uint64_t sent = 11, received = 0;
 	struct np_select_case cases[] = {
@@ -97,7 +95,7 @@ static void check_even(const int *counts, const int *ready, int ready_count, int
 	}
 }
 
-Test(select, each_that_can_be_done_is_as_likely)
+PUPPET_TEST(select, each_that_can_be_done_is_as_likely)
 {
 	enum { MANY = 8, ROUNDS = 20000 };
 	static const int ready[] = { 0, 1, 2, 6 };
@@ -119,7 +117,7 @@ Test(select, each_that_can_be_done_is_as_likely)
 		np_channel_destroy(many[i]);
 }
 
-Test(select, of_cases_of_one_channel_each_is_as_likely)
+PUPPET_TEST(select, of_cases_of_one_channel_each_is_as_likely)
 {
 	static const int ready[] = { 0, 1, 2 };
 	struct np_select_case cases[3];
@@ -145,7 +143,7 @@ static int select_two(struct puppet *self)
 	return chosen < 0 ? chosen : 10 * chosen + (cases[chosen].result == NP_ECLOSED);
 }
 
-Test(select, leaves_all_queues_when_one_is_done)
+PUPPET_TEST(select, leaves_all_queues_when_one_is_done)
 {
 	uint64_t value = 21;
 
@@ -162,7 +160,7 @@ Test(select, leaves_all_queues_when_one_is_done)
 	cr_assert(!channels[1]->receivers.first);
 }
 
-Test(select, two_that_send_and_receive_meet_each_other)
+PUPPET_TEST(select, two_that_send_and_receive_meet_each_other)
 {
 	puppets[0].object = puppets[1].object = channels[0];
 	puppets[0].other = puppets[1].other = channels[1];
@@ -171,7 +169,7 @@ Test(select, two_that_send_and_receive_meet_each_other)
 	cr_assert_eq(puppet_finish(&puppets[0]) + puppet_finish(&puppets[1]), 20);
 }
 
-Test(select, is_told_that_a_channel_was_closed)
+PUPPET_TEST(select, is_told_that_a_channel_was_closed)
 {
 	puppets[0].object = channels[0];
 	puppets[0].other = channels[1];
@@ -180,7 +178,7 @@ Test(select, is_told_that_a_channel_was_closed)
 	cr_assert_eq(puppet_finish(&puppets[0]), 11);
 }
 
-Test(select, sorts_any_number_of_cases)
+PUPPET_TEST(select, sorts_any_number_of_cases)
 {
 	enum { MANY = 1000 };
 	static struct np_select_case cases[MANY];
@@ -383,7 +381,7 @@ static void renew(int channel)
 	model[channel] = (struct model_channel){ .count = 0 };
 }
 
-Test(select, and_channels_do_what_a_model_does)
+PUPPET_TEST(select, and_channels_do_what_a_model_does)
 {
 	uint64_t random = fixture_seed();
 

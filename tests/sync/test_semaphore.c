@@ -13,17 +13,15 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	puppets_start(puppets, PUPPETS);
 }
 
 static void end(void)
 {
 	puppets_stop(puppets, PUPPETS);
-	fixture_end();
 }
 
-TestSuite(semaphore, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(semaphore, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static int acquire(struct puppet *self)
 {
@@ -35,7 +33,7 @@ static int try_acquire(struct puppet *self)
 	return np_semaphore_try_acquire(&semaphore, self->value);
 }
 
-Test(semaphore, begins_with_what_it_is_given)
+PUPPET_TEST(semaphore, begins_with_what_it_is_given)
 {
 	struct np_semaphore three = { .count = 3 };
 
@@ -48,7 +46,7 @@ Test(semaphore, begins_with_what_it_is_given)
 	cr_assert_eq(three.count, 0);
 }
 
-Test(semaphore, refuses_nonsense)
+PUPPET_TEST(semaphore, refuses_nonsense)
 {
 	struct np_semaphore full = { .count = UINT64_MAX };
 
@@ -60,7 +58,7 @@ Test(semaphore, refuses_nonsense)
 	cr_assert_eq(np_semaphore_release(NULL, 1), -EINVAL);
 }
 
-Test(semaphore, who_wants_many_is_not_overtaken)
+PUPPET_TEST(semaphore, who_wants_many_is_not_overtaken)
 {
 	puppets[0].value = 3;
 	puppets[1].value = 1;
@@ -75,7 +73,7 @@ Test(semaphore, who_wants_many_is_not_overtaken)
 	cr_assert_eq(semaphore.count, 0);
 }
 
-Test(semaphore, when_the_first_gives_up_the_next_may_have_enough)
+PUPPET_TEST(semaphore, when_the_first_gives_up_the_next_may_have_enough)
 {
 	np_semaphore_release(&semaphore, 1);
 	puppets[0].value = 2;
@@ -90,7 +88,7 @@ Test(semaphore, when_the_first_gives_up_the_next_may_have_enough)
 	cr_assert_eq(semaphore.count, 0);
 }
 
-Test(semaphore, a_canceled_task_gets_nothing)
+PUPPET_TEST(semaphore, a_canceled_task_gets_nothing)
 {
 	struct np_semaphore one = { .count = 1 };
 
@@ -138,7 +136,7 @@ static void step(struct model *model, struct puppet *puppet, uint64_t random)
 		model->count -= puppet->value;
 }
 
-Test(semaphore, does_what_a_model_does)
+PUPPET_TEST(semaphore, does_what_a_model_does)
 {
 	uint64_t random = fixture_seed();
 	struct model model = { .count = 0 };

@@ -17,7 +17,6 @@ static struct puppet puppets[PUPPETS];
 
 static void begin(void)
 {
-	fixture_begin();
 	np_set_misuse_hook(puppet_note_misuse);
 	puppets_start(puppets, PUPPETS);
 }
@@ -25,17 +24,16 @@ static void begin(void)
 static void end(void)
 {
 	puppets_stop(puppets, PUPPETS);
-	fixture_end();
 }
 
-TestSuite(wait_group, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
+TestSuite(wait_group, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 static int wait(struct puppet *self)
 {
 	return np_wait_group_wait_until(&group, self->deadline);
 }
 
-Test(wait_group, of_nothing_is_not_waited_for)
+PUPPET_TEST(wait_group, of_nothing_is_not_waited_for)
 {
 	cr_assert_eq(np_wait_group_wait(&group), 0);
 	cr_assert_eq(np_wait_group_wait_until(&group, -1), 0);
@@ -46,7 +44,7 @@ Test(wait_group, of_nothing_is_not_waited_for)
 	cr_assert_eq(np_wait_group_wait(&group), 0);
 }
 
-Test(wait_group, a_count_out_of_range_is_told_and_changes_nothing)
+PUPPET_TEST(wait_group, a_count_out_of_range_is_told_and_changes_nothing)
 {
 	cr_assert_eq(np_wait_group_done(&group), NP_EMISUSE);
 	cr_assert_str_eq(puppet_misuse, "the count of a wait group left its range");
@@ -60,7 +58,7 @@ Test(wait_group, a_count_out_of_range_is_told_and_changes_nothing)
 	cr_assert_eq(np_wait_group_wait(NULL), -EINVAL);
 }
 
-Test(wait_group, a_canceled_task_does_not_wait)
+PUPPET_TEST(wait_group, a_canceled_task_does_not_wait)
 {
 	np_wait_group_add(&group, 1);
 	np_task_self()->canceled = 1;
@@ -68,7 +66,7 @@ Test(wait_group, a_canceled_task_does_not_wait)
 	np_task_self()->canceled = 0;
 }
 
-Test(wait_group, does_what_a_model_does)
+PUPPET_TEST(wait_group, does_what_a_model_does)
 {
 	uint64_t random = fixture_seed();
 	int64_t count = 0;
@@ -107,7 +105,7 @@ static void call_done(void *arg)
 }
 
 /* A sanitizer sees a done() that is still there when the wait has returned. */
-Test(wait_group, may_be_freed_when_the_wait_has_returned)
+PUPPET_TEST(wait_group, may_be_freed_when_the_wait_has_returned)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		struct np_wait_group *once = calloc(1, sizeof(*once));
@@ -121,9 +119,13 @@ Test(wait_group, may_be_freed_when_the_wait_has_returned)
 	}
 }
 
-/* As if a done() had made it 0 and not yet left: the wait must not be over before it. */
+/*
+ * As if a done() had made it 0 and not yet left: the wait must not be over before it. It spins, so
+ * it needs a thread of its own.
+ */
 Test(wait_group, is_waited_for_until_the_last_done_has_left)
 {
+	puppets_start(puppets, 1);
 	np__spin_lock(&group.lock);
 	puppet_order(&puppets[0], wait);
 	for (int i = 0; i < 1000; i++)
@@ -131,6 +133,7 @@ Test(wait_group, is_waited_for_until_the_last_done_has_left)
 	cr_assert(atomic_load(&puppets[0].busy));
 	np__spin_unlock(&group.lock);
 	cr_assert_eq(puppet_finish(&puppets[0]), 0);
+	puppets_stop(puppets, 1);
 }
 
 static uint32_t lock_when_ready = 1;
