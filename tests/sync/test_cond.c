@@ -100,6 +100,68 @@ PUPPET_TEST(cond, waiting_without_the_mutex_is_told)
 	cr_assert_eq(np_cond_broadcast(NULL), -EINVAL);
 }
 
+/* Against a model: who waits, in which order. */
+
+static struct puppet *waiting[PUPPETS];
+static int waiters;
+
+/* The first @count are let go, and get the mutex one after the other. */
+static void expect_woken(int count)
+{
+	for (int i = 0; i < count; i++)
+		cr_assert_eq(puppet_finish(waiting[i]), 0);
+	waiters -= count;
+	for (int i = 0; i < waiters; i++) {
+		waiting[i] = waiting[i + count];
+		cr_assert(atomic_load(&waiting[i]->busy), "woken too early");
+	}
+}
+
+static void wait_or_expire(struct puppet *puppet, uint64_t random)
+{
+	puppet->deadline = random % 4 == 0   ? np_deadline(MILLISECOND)
+			   : random % 4 == 1 ? np_deadline(HOUR)
+					     : 0;
+	if (random % 4 == 0) {
+		cr_assert_eq(puppet_call(puppet, wait_once), NP_EDEADLINE);
+	} else {
+		puppet_queue(puppet, wait_once, &cond.waiters);
+		waiting[waiters++] = puppet;
+	}
+}
+
+/* With the mutex or without: nobody comes back before it is given up. */
+static void wake(uint64_t random)
+{
+	bool wakes_all = random % 4 == 0, is_locked = random / 4 % 2;
+	int count = wakes_all || waiters == 0 ? waiters : 1;
+
+	if (is_locked)
+		np_mutex_lock(&mutex);
+	cr_assert_eq(wakes_all ? np_cond_broadcast(&cond) : np_cond_signal(&cond), 0);
+	for (int i = 0; i < count && is_locked; i++)
+		cr_assert(atomic_load(&waiting[i]->busy), "without the mutex");
+	if (is_locked)
+		np_mutex_unlock(&mutex);
+	expect_woken(count);
+}
+
+PUPPET_TEST(cond, does_what_a_model_does)
+{
+	uint64_t random = fixture_seed();
+
+	for (int step = 0; step < 3000; step++) {
+		struct puppet *puppet = &puppets[fixture_random(&random) % PUPPETS];
+
+		if (!atomic_load(&puppet->busy))
+			wait_or_expire(puppet, fixture_random(&random));
+		if (fixture_random(&random) % 2)
+			wake(fixture_random(&random));
+	}
+	np_cond_broadcast(&cond);
+	expect_woken(waiters);
+}
+
 /* ---- under script ------------------------------------------------------------------------- */
 
 static struct np_poller *poller;

@@ -136,6 +136,11 @@ PUPPET_TEST(mutex, does_what_a_model_does)
 				locked = true;
 				break;
 			}
+			if (step % 8 == 0) {
+				puppet->deadline = np_deadline(MILLISECOND);
+				cr_assert_eq(puppet_call(puppet, lock_until), NP_EDEADLINE);
+				break;
+			}
 			puppet_queue(puppet, step & 1 ? lock : lock_until, &mutex.waiters);
 			waiting[waiters++] = puppet;
 			break;
