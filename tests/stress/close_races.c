@@ -8,6 +8,7 @@
  * kernel's again.
  */
 #include "tests/stress/stress.h"
+#include "tests/support/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -167,13 +168,13 @@ struct race {
 	struct np_fd *victim;
 	int number; /* of the victim's descriptor */
 	struct stress_gate begin, end;
-	atomic_uint index;   /* gives each thread its seed */
+	atomic_uint index;   /* gives each task its seed */
 	atomic_uint winners; /* closers that got 0 */
 	bool is_over;
 };
 
-/* Threads come to the gate with a reference each. */
-static void *run_caller(void *arg)
+/* Tasks come to the gate with a reference each. */
+static void run_caller(void *arg)
 {
 	struct race *race = arg;
 	uint64_t random = stress_seed(atomic_fetch_add(&race->index, 1));
@@ -183,7 +184,7 @@ static void *run_caller(void *arg)
 
 		stress_gate_pass(&race->begin);
 		if (race->is_over)
-			return NULL;
+			return;
 		stress_jitter(&random);
 		n = race->kind->call(race->victim, &random);
 		STRESS_CHECK(n == NP_ECLOSED, "a call returned %zd", n);
@@ -194,7 +195,7 @@ static void *run_caller(void *arg)
 	}
 }
 
-static void *run_closer(void *arg)
+static void run_closer(void *arg)
 {
 	struct race *race = arg;
 	uint64_t random = stress_seed(atomic_fetch_add(&race->index, 1));
@@ -205,7 +206,7 @@ static void *run_closer(void *arg)
 
 		stress_gate_pass(&race->begin);
 		if (race->is_over)
-			return NULL;
+			return;
 		for (unsigned i = stress_below(&random, 4); i > 0; i--)
 			stress_jitter(&random);
 		result = keep ? np_cancel_io(race->victim) : np_close(race->victim);
@@ -241,12 +242,12 @@ static void run_round(struct race *race)
 static void race_all(void)
 {
 	static struct race race;
-	pthread_t threads[CALLERS + CLOSERS];
+	struct spawn tasks[CALLERS + CLOSERS];
 
 	stress_gate_init(&race.begin, CALLERS + CLOSERS + 1);
 	stress_gate_init(&race.end, CALLERS + CLOSERS + 1);
 	for (int i = 0; i < CALLERS + CLOSERS; i++)
-		threads[i] = stress_start(i < CALLERS ? run_caller : run_closer, &race);
+		spawn_start(&tasks[i], i < CALLERS ? run_caller : run_closer, &race);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		race.kind = &kinds[i];
 		stress_phase(kinds[i].name);
@@ -256,20 +257,22 @@ static void race_all(void)
 	race.is_over = true;
 	stress_gate_pass(&race.begin);
 	for (int i = 0; i < CALLERS + CLOSERS; i++)
-		stress_join(threads[i]);
-	stress_gate_fini(&race.begin);
-	stress_gate_fini(&race.end);
+		spawn_join(&tasks[i]);
 }
 
 /* ---- a caller without a reference --------------------------------------------------------- */
 
-static void *read_borrowed(void *arg)
+/* Of the reader: where it parks. */
+static struct np_poller *_Atomic readers_poller;
+
+static void read_borrowed(void *arg)
 {
 	char byte;
-	ssize_t n = np_read(arg, &byte, 1);
+	ssize_t n;
 
+	atomic_store(&readers_poller, np_task_self()->poller);
+	n = np_read(arg, &byte, 1);
 	STRESS_CHECK(n == NP_ECLOSED, "np_read returned %zd", n);
-	return NULL;
 }
 
 /* The last reference goes while a call is under way: that must not touch the memory after it. */
@@ -280,16 +283,18 @@ static void close_under_borrower(void)
 	stress_phase("closing under a caller that has no reference");
 	for (int round = 0; round < stress_rounds; round++) {
 		struct np_fd *fds[2];
-		pthread_t reader;
+		struct spawn reader;
 
+		atomic_store(&readers_poller, NULL);
 		stress_fd_pair(fds);
-		reader = stress_start(read_borrowed, fds[0]);
-		STRESS_UNTIL(stress_parked(stress_poller) == 1);
+		spawn_start(&reader, read_borrowed, fds[0]);
+		STRESS_UNTIL(atomic_load(&readers_poller) &&
+			     stress_parked(atomic_load(&readers_poller)) == 1);
 		if (stress_below(&random, 2))
 			np_close(fds[0]);
 		else
 			np_unref(fds[0]);
-		stress_join(reader);
+		spawn_join(&reader);
 		np_close(fds[1]);
 	}
 }
@@ -319,7 +324,7 @@ static void read_to_end(struct np_fd *conn)
 	STRESS_CHECK(n == 0 || n == -ECONNRESET, "np_read of a connection nobody serves: %zd", n);
 }
 
-static void *dial_until_refused(void *arg)
+static void dial_until_refused(void *arg)
 {
 	struct dialed *dialed = arg;
 	uint64_t random = stress_seed(dialed->index);
@@ -343,10 +348,9 @@ static void *dial_until_refused(void *arg)
 	/* Reset: the listener went after the kernel had connected and before we looked. */
 	STRESS_CHECK(error == -ECONNREFUSED || error == -ECONNRESET || error == -ENOENT,
 		     "np_dial: %s", np_strerror(error));
-	return NULL;
 }
 
-static void *accept_until_closed(void *arg)
+static void accept_until_closed(void *arg)
 {
 	struct dialed *dialed = arg;
 	struct np_fd *conn;
@@ -356,13 +360,12 @@ static void *accept_until_closed(void *arg)
 		np_close(conn);
 	STRESS_CHECK(error == NP_ECLOSED, "np_accept: %s", np_strerror(error));
 	np_unref(dialed->listener);
-	return NULL;
 }
 
 static void dial_round(struct dialed *dialed, int round)
 {
 	uint64_t random = stress_seed(300 + (unsigned)round);
-	pthread_t dialer, accepter;
+	struct spawn dialer, accepter;
 	struct np_addr addr;
 	int error = np_listen(dialed->network, dialed->address, &dialed->listener);
 
@@ -371,14 +374,14 @@ static void dial_round(struct dialed *dialed, int round)
 	np_addr_format(&addr, dialed->address, sizeof(dialed->address));
 	dialed->index = 1000 + (unsigned)round;
 	np_ref(dialed->listener);
-	accepter = stress_start(accept_until_closed, dialed);
-	dialer = stress_start(dial_until_refused, dialed);
+	spawn_start(&accepter, accept_until_closed, dialed);
+	spawn_start(&dialer, dial_until_refused, dialed);
 	for (unsigned i = stress_below(&random, 32); i > 0; i--)
 		stress_jitter(&random);
 	error = np_close(dialed->listener);
 	STRESS_CHECK(!error, "np_close: %s", np_strerror(error));
-	stress_join(accepter);
-	stress_join(dialer);
+	spawn_join(&accepter);
+	spawn_join(&dialer);
 }
 
 static void dial_all(void)
@@ -399,11 +402,17 @@ static void dial_all(void)
 	STRESS_CHECK(rmdir(dir) == 0, "a listener left its path behind");
 }
 
-int main(int argc, char **argv)
+static void storms(void *arg)
 {
-	stress_begin(argc, argv, 60);
+	(void)arg;
 	race_all();
 	close_under_borrower();
 	dial_all();
+}
+
+int main(int argc, char **argv)
+{
+	stress_begin(argc, argv, 60);
+	spawn_run(storms, NULL, stress_backend);
 	return stress_end();
 }

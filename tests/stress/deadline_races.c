@@ -218,9 +218,6 @@ static void move_under_reader(void (*make)(struct np_fd *fds[2]), const char *na
 	stress_gate_pass(&contest.begin);
 	for (int i = 0; i < MOVERS + 1; i++)
 		stress_join(threads[i]);
-	stress_gate_fini(&contest.begin);
-	stress_gate_fini(&contest.moved);
-	stress_gate_fini(&contest.end);
 	np_close(contest.fds[0]);
 	np_close(contest.fds[1]);
 }
@@ -274,8 +271,6 @@ static void set_when_timer_is_due(void)
 		stress_gate_pass(&contest.end);
 	}
 	stress_join(reader);
-	stress_gate_fini(&contest.begin);
-	stress_gate_fini(&contest.end);
 	np_close(contest.fds[0]);
 	np_close(contest.fds[1]);
 }
@@ -333,7 +328,6 @@ static void meet_data(void)
 			     byte);
 	}
 	stress_join(sender);
-	stress_gate_fini(&duel.begin);
 	np_close(duel.fds[0]);
 	np_close(duel.fds[1]);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/stress/echo_storm.c - thirty-two threads on one poller, and every byte comes back.
+ * tests/stress/echo_storm.c - thirty-two tasks, and every byte comes back.
  *
- * Half are clients, half servers, over TCP and over Unix sockets. Whoever waits first leads, its
- * own report comes and it hands the lead on: with messages this short that is all the time.
- * Deadlines expire in between on either side; what they interrupt goes on where it stopped.
+ * Half are clients, half servers, over TCP and over Unix sockets. Of threads whoever waits first
+ * leads, its own report comes and it hands the lead on: with messages this short that is all the
+ * time. Deadlines expire in between on either side; what they interrupt goes on where it stopped.
  */
 #include "tests/stress/stress.h"
+#include "tests/support/spawn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum { CONNECTIONS = 16, MESSAGE_MAX = 700, LONG_MESSAGE = 40000 };
 struct end {
 	struct np_fd *fd;
 	unsigned index;
+	struct spawn task;
+	char sent[LONG_MESSAGE], received[LONG_MESSAGE]; /* of who asks */
 };
 
 static atomic_ulong timeouts;
@@ -59,7 +62,7 @@ static size_t read_some(struct end *end, char *buf, size_t size, uint64_t *rando
 	return (size_t)n;
 }
 
-static void *serve(void *arg)
+static void serve(void *arg)
 {
 	struct end *end = arg;
 	uint64_t random = stress_seed(end->index);
@@ -69,7 +72,6 @@ static void *serve(void *arg)
 	while ((n = read_some(end, buf, 1 + stress_below(&random, sizeof(buf)), &random)) > 0)
 		write_all(end, buf, n, &random);
 	np_close(end->fd);
-	return NULL;
 }
 
 static void fill(char *message, size_t size, uint64_t *random)
@@ -80,20 +82,18 @@ static void fill(char *message, size_t size, uint64_t *random)
 
 static void exchange(struct end *end, size_t size, uint64_t *random)
 {
-	static _Thread_local char sent[LONG_MESSAGE], received[LONG_MESSAGE];
-
-	fill(sent, size, random);
-	write_all(end, sent, size, random);
+	fill(end->sent, size, random);
+	write_all(end, end->sent, size, random);
 	for (size_t got = 0; got < size;) {
-		size_t n = read_some(end, received + got, size - got, random);
+		size_t n = read_some(end, end->received + got, size - got, random);
 
 		STRESS_CHECK(n > 0, "the stream ended after %zu of %zu bytes", got, size);
 		got += n;
 	}
-	STRESS_CHECK(memcmp(sent, received, size) == 0, "other bytes came back");
+	STRESS_CHECK(memcmp(end->sent, end->received, size) == 0, "other bytes came back");
 }
 
-static void *ask(void *arg)
+static void ask(void *arg)
 {
 	struct end *end = arg;
 	uint64_t random = stress_seed(end->index);
@@ -110,15 +110,13 @@ static void *ask(void *arg)
 	STRESS_CHECK(!error, "np_close_write: %s", np_strerror(error));
 	STRESS_CHECK(read_some(end, &byte, 1, &random) == 0, "a byte too many came back");
 	np_close(end->fd);
-	return NULL;
 }
 
-int main(int argc, char **argv)
+static void storm(void *arg)
 {
-	struct end ends[2 * CONNECTIONS];
-	pthread_t threads[2 * CONNECTIONS];
+	static struct end ends[2 * CONNECTIONS];
 
-	stress_begin(argc, argv, 600);
+	(void)arg;
 	stress_phase("the storm");
 	for (unsigned i = 0; i < 2 * CONNECTIONS; i += 2) {
 		struct np_fd *fds[2];
@@ -127,13 +125,21 @@ int main(int argc, char **argv)
 			stress_tcp_pair(fds);
 		else
 			stress_fd_pair(fds);
-		ends[i] = (struct end){ fds[0], i };
-		ends[i + 1] = (struct end){ fds[1], i + 1 };
+		ends[i].fd = fds[0];
+		ends[i + 1].fd = fds[1];
+	}
+	for (int i = 0; i < 2 * CONNECTIONS; i++) {
+		ends[i].index = (unsigned)i;
+		spawn_start(&ends[i].task, i % 2 ? serve : ask, &ends[i]);
 	}
 	for (int i = 0; i < 2 * CONNECTIONS; i++)
-		threads[i] = stress_start(i % 2 ? serve : ask, &ends[i]);
-	for (int i = 0; i < 2 * CONNECTIONS; i++)
-		stress_join(threads[i]);
+		spawn_join(&ends[i].task);
+}
+
+int main(int argc, char **argv)
+{
+	stress_begin(argc, argv, 600);
+	spawn_run(storm, NULL, stress_backend);
 	printf("%lu timeouts\n", atomic_load(&timeouts));
 	return stress_end();
 }

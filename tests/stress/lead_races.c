@@ -181,8 +181,6 @@ static void come_and_go(struct np_fd *resident)
 	stress_gate_pass(&scene.begin);
 	for (int i = 0; i < WAKERS; i++)
 		stress_join(wakers[i]);
-	stress_gate_fini(&scene.begin);
-	stress_gate_fini(&scene.end);
 }
 
 static void come_and_go_around_resident(void)

@@ -190,30 +190,22 @@ void stress_join(pthread_t thread)
 void stress_gate_init(struct stress_gate *gate, int expected)
 {
 	*gate = (struct stress_gate){ .expected = expected };
-	pthread_mutex_init(&gate->lock, NULL);
-	pthread_cond_init(&gate->opened, NULL);
-}
-
-void stress_gate_fini(struct stress_gate *gate)
-{
-	pthread_cond_destroy(&gate->opened);
-	pthread_mutex_destroy(&gate->lock);
 }
 
 void stress_gate_pass(struct stress_gate *gate)
 {
 	unsigned turn;
 
-	pthread_mutex_lock(&gate->lock);
+	np_mutex_lock(&gate->lock);
 	turn = gate->turn;
 	if (++gate->arrived == gate->expected) {
 		gate->arrived = 0;
 		gate->turn++;
-		pthread_cond_broadcast(&gate->opened);
+		np_cond_broadcast(&gate->opened);
 	}
 	while (gate->turn == turn)
-		pthread_cond_wait(&gate->opened, &gate->lock);
-	pthread_mutex_unlock(&gate->lock);
+		np_cond_wait(&gate->opened, &gate->lock);
+	np_mutex_unlock(&gate->lock);
 }
 
 /* ---- descriptors -------------------------------------------------------------------------- */

@@ -59,17 +59,16 @@ void stress_jitter(uint64_t *state);
 pthread_t stress_start(void *(*run)(void *arg), void *arg);
 void stress_join(pthread_t thread);
 
-/* Where a number of threads wait for each other, any number of times. */
+/* Where a number of tasks wait for each other, any number of times. */
 struct stress_gate {
-	pthread_mutex_t lock;
-	pthread_cond_t opened;
+	struct np_mutex lock;
+	struct np_cond opened;
 	int expected;
 	int arrived; /* under lock */
 	unsigned turn;
 };
 
 void stress_gate_init(struct stress_gate *gate, int expected);
-void stress_gate_fini(struct stress_gate *gate);
 void stress_gate_pass(struct stress_gate *gate);
 
 /* Ask until @condition holds; only for what nobody can wait for. A hang if it never does. */
