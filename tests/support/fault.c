@@ -16,9 +16,12 @@
 #include <sys/epoll.h>
 #include <sys/event.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+enum { GUARD_INSTALL = 102 }; /* the one madvise(2) whose failure matters */
 
 enum kind { FAIL, SPOIL, RETURN, SHORTEN };
 
@@ -37,6 +40,7 @@ struct fault {
 /* In the order of the alphabet. */
 static struct fault faults[] = {
 	{ .name = "accept4", .usual = EMFILE },
+	{ .name = "aligned_alloc", .usual = ENOMEM },
 	{ .name = "bind", .usual = EADDRINUSE },
 	{ .name = "calloc", .usual = ENOMEM },
 	{ .name = "close" },
@@ -53,10 +57,14 @@ static struct fault faults[] = {
 	{ .name = "kevent", .usual = ENOMEM },
 	{ .name = "kqueue", .usual = EMFILE },
 	{ .name = "listen", .usual = EADDRINUSE },
+	{ .name = "madvise", .usual = ENOMEM },
 	{ .name = "malloc", .usual = ENOMEM },
+	{ .name = "mmap", .usual = ENOMEM },
+	{ .name = "mprotect", .usual = ENOMEM },
 	{ .name = "pipe2", .usual = ENFILE },
 	{ .name = "poll" },
 	{ .name = "ppoll" },
+	{ .name = "pthread_create", .usual = EAGAIN },
 	{ .name = "read" },
 	{ .name = "readv" },
 	{ .name = "realloc", .usual = ENOMEM },
@@ -283,6 +291,9 @@ WRAPPER(int, getsockname, true, (int fd, struct sockaddr *addr, socklen_t *lengt
 WRAPPER(int, getsockopt, true, (int fd, int level, int name, void *value, socklen_t *length),
 	(fd, level, name, value, length))
 WRAPPER(int, listen, true, (int fd, int backlog), (fd, backlog))
+WRAPPER(int, madvise, advice == GUARD_INSTALL, (void *low, size_t size, int advice),
+	(low, size, advice))
+WRAPPER(int, mprotect, true, (void *low, size_t size, int protection), (low, size, protection))
 WRAPPER(int, pipe2, true, (int fds[2], int flags), (fds, flags))
 WRAPPER(int, poll, false, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
 WRAPPER(int, ppoll, false,
@@ -430,6 +441,8 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __real_free(void *memory);
@@ -453,6 +466,16 @@ void *__wrap_calloc(size_t count, size_t size)
 	return memory;
 }
 
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	struct fault fault;
+	void *memory =
+		meets("aligned_alloc", true, &fault) ? NULL : __real_aligned_alloc(alignment, size);
+
+	count_allocation(memory != NULL);
+	return memory;
+}
+
 void *__wrap_realloc(void *old, size_t size)
 {
 	struct fault fault;
@@ -466,6 +489,44 @@ void __wrap_free(void *memory)
 {
 	count_allocation(-(memory != NULL));
 	__real_free(memory);
+}
+
+#define MMAP(name)                                                                                 \
+	void *__real_##name(void *base, size_t size, int protection, int flags, int fd,            \
+			    off_t offset);                                                         \
+	void *__wrap_##name(void *base, size_t size, int protection, int flags, int fd,            \
+			    off_t offset);                                                         \
+	void *__wrap_##name(void *base, size_t size, int protection, int flags, int fd,            \
+			    off_t offset)                                                          \
+	{                                                                                          \
+		struct fault fault;                                                                \
+                                                                                                   \
+		if (meets("mmap", true, &fault))                                                   \
+			return outcome(&fault) < 0 ? MAP_FAILED : NULL;                            \
+		return __real_##name(base, size, protection, flags, fd, offset);                   \
+	}
+
+MMAP(mmap)
+#ifdef __GLIBC__
+MMAP(mmap64)
+#endif
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg);
+
+/* Its errors are what it returns. */
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg)
+{
+	struct fault fault;
+
+	if (meets("pthread_create", true, &fault))
+		return fault.error;
+	return __real_pthread_create(thread, attr, run, arg);
 }
 
 /* ---- the emulated kernel ------------------------------------------------------------------ */

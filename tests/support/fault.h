@@ -17,11 +17,12 @@
 #include <sys/socket.h>
 
 /*
- * What is wrapped; the build has the same list. fcntl64 is how glibc calls fcntl where files have
- * 64 bits, and "epoll_pwait2" can be named too, which is made through syscall.
+ * What is wrapped; the build has the same list. fcntl64 and mmap64 are how glibc calls those where
+ * files have 64 bits, and "epoll_pwait2" can be named too, which is made through syscall.
  */
 #define FAULT_WRAPPED(WRAP)                                                                        \
 	WRAP(accept4)                                                                              \
+	WRAP(aligned_alloc)                                                                        \
 	WRAP(bind)                                                                                 \
 	WRAP(calloc)                                                                               \
 	WRAP(close)                                                                                \
@@ -39,10 +40,15 @@
 	WRAP(kevent)                                                                               \
 	WRAP(kqueue)                                                                               \
 	WRAP(listen)                                                                               \
+	WRAP(madvise)                                                                              \
 	WRAP(malloc)                                                                               \
+	WRAP(mmap)                                                                                 \
+	WRAP(mmap64)                                                                               \
+	WRAP(mprotect)                                                                             \
 	WRAP(pipe2)                                                                                \
 	WRAP(poll)                                                                                 \
 	WRAP(ppoll)                                                                                \
+	WRAP(pthread_create)                                                                       \
 	WRAP(read)                                                                                 \
 	WRAP(readv)                                                                                \
 	WRAP(realloc)                                                                              \
