@@ -6,6 +6,10 @@
  * stack. One assembly file for each processor (switch_x86_64.S, ...), or switch_ucontext.c, which
  * needs a record of its own and keeps a pointer to it in the same word.
  *
+ * Each assembly file has the label np__context_parked where the stacks change. To a debugger
+ * (netpark-gdb.py) that is where a context stands that does not run: the CFI there says what is on
+ * its stack.
+ *
  * Kept: what the ABI calls callee-saved, the vector registers and the floating-point control words
  * among them (rounding, exception masks); not the status flags, the signal mask and errno.
  * Everything else is lost, as in any call.

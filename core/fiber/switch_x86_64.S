@@ -46,6 +46,7 @@ FUNCTION(np__context_switch)
 	movq	%rsp, (%rdi)
 
 	/* From here on the other stack, which looks the same. */
+np__context_parked:
 	movq	(%rsi), %rsp
 	movq	%rdx, %rax
 	cmpl	(%rsp), %r8d
