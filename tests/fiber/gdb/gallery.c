@@ -9,6 +9,7 @@
 #include <netpark.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,6 +24,8 @@ static const int64_t HOUR = INT64_C(3600) * 1000000000;
 static atomic_int arrived; /* have parked, or are about to */
 static atomic_bool computing;
 static atomic_bool closed;
+static atomic_bool left;
+static np_fiber_id computer_id;
 static volatile int sink;
 
 void gallery_is_open(void);
@@ -72,6 +75,15 @@ __attribute__((noinline)) static void wait_for_message(struct np_channel *channe
 	np_channel_destroy(channel);
 }
 
+__attribute__((noinline)) static void get_message(struct np_channel *channel)
+{
+	int message;
+
+	arrived++;
+	check(np_channel_receive(channel, &message) == 0);
+	np_channel_destroy(channel);
+}
+
 /*
  * The arguments are used after the switch, and by nobody on the way there, so they are in registers
  * that the switch keeps, all there are, and in the frame.
@@ -116,6 +128,12 @@ static void receiver(void *arg)
 	sink = 3;
 }
 
+static void winner(void *arg)
+{
+	get_message(arg);
+	sink = 3;
+}
+
 static void yielder(void *arg)
 {
 	const int *number = arg;
@@ -127,6 +145,7 @@ static void yielder(void *arg)
 static void computer(void *arg)
 {
 	np_set_name("computer");
+	computer_id = np_self();
 	check(np_go(sleeper, arg) == 0);
 	while (arrived < 1)
 		np_yield();
@@ -147,31 +166,48 @@ __attribute__((noinline)) void gallery_is_open(void)
 static int run(void *arg)
 {
 	static int number = 2000;
-	struct np_channel *channel;
+	struct np_channel *silent, *channel;
 	struct np_fd *fd;
 	int ends[2];
 
 	(void)arg;
 	check(pipe(ends) == 0 && dup2(ends[0], DESCRIPTOR) == DESCRIPTOR && !close(ends[0]));
 	check(np_fd_open(DESCRIPTOR, 0, &fd) == 0);
+	check(np_channel_create(sizeof(int), 0, &silent) == 0);
 	check(np_channel_create(sizeof(int), 0, &channel) == 0);
 	check(np_go(computer, NULL) == 0);
 	while (!computing)
 		sched_yield(); /* the thread's, not the fiber's */
 	check(np_go(reader, fd) == 0);
-	check(np_go(receiver, channel) == 0);
+	check(np_go(receiver, silent) == 0);
+	check(np_go(winner, channel) == 0);
 	check(np_go(yielder, &number) == 0);
-	while (arrived < 4)
+	while (arrived < 5)
 		np_yield();
 	check(np_go(newborn, NULL) == 0);
+	check(np_channel_try_send(channel, &number) == 0);
+	check(np_cancel(computer_id) == 0);
 	gallery_is_open();
 	closed = true;
 	return close(ends[1]);
 }
 
-int main(void)
+static void *run_fibers(void *arg)
 {
 	const struct np_run_options options = { .workers = 2 };
 
-	return np_run(run, NULL, &options) != 0;
+	check(np_run(run, arg, &options) == 0);
+	left = true;
+	return NULL;
+}
+
+/* Another thread, which never leaves main(): there gdb's walks usually end. */
+int main(void)
+{
+	pthread_t thread;
+
+	check(pthread_create(&thread, NULL, run_fibers, NULL) == 0);
+	while (!left)
+		sink++;
+	return pthread_join(thread, NULL);
 }

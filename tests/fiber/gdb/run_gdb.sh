@@ -54,9 +54,12 @@ check_list() {
 	expect "$1" "${ids}0 +waiting: channel receive +receiver \"receiver \"one\"\"\$"
 	expect "$1" "${ids}0 +waiting: read, descriptor 50 +reader \"reader\"\$"
 	expect "$1" "${ids}1 +waiting: sleep +sleeper\$"
-	expect "$1" "${ids}1 +running: thread [0-9]+ +computer \"computer\"\$"
+	expect "$1" "${ids}0 +ready +winner\$"
+	expect "$1" "${ids}1 +running: thread [0-9]+, asked to end +computer \"computer\"\$"
 	expect "$1" "${ids}0 +running: thread [0-9]+ +run_main\$"
-	[ "$(grep -cE "$ids" "$dir/$1")" -eq 7 ] || { echo "$1: not 7 fibers"; bad=1; }
+	# None was given its number after another: the id says so.
+	count=$(grep -E "$ids" "$dir/$1" | awk '$2 == $1 + 2 ^ 24' | wc -l)
+	[ "$count" -eq 8 ] || { echo "$1: $count fibers instead of 8"; bad=1; }
 }
 
 # Each stack has the functions that the fiber is in, with arguments that registers held.
@@ -84,7 +87,8 @@ check_stacks() {
 # Thread and frame are those of before.
 check_selection() {
 	sed '1,/^end of all/d' "$dir/$1" >"$dir/$1.after"
-	expect "$1.after" '^#1 .*run \('
+	sed 1q "$dir/$1.after" >"$dir/$1.frame"
+	expect "$1.frame" '^#1 .*run \('
 	expect "$1.after" '^#0 .*gallery_is_open \('
 	refuse "$1.after" 'context_switch'
 }
@@ -115,11 +119,15 @@ check_stacks core
 check_selection core
 
 inspect one -ex "fiber $number frame function be_polite" -ex "fiber $number print a + 1" \
+	-ex "thread apply all fiber $number bt" \
 	-ex "fiber $id frame apply all -s -q print duration_ns / 1000000000" "$gallery" "$dir/core.file"
 if [ "$switch" = assembly ]; then
 	expect one '^#[0-9]+ .*be_polite \(a=2001'
 	expect one '^No symbol "a" in current context'
 	expect one ' = 3600$'
+	# From each thread, one of which is in main().
+	count=$(grep -c '^#.*run_fiber' "$dir/one")
+	[ "$count" -eq 3 ] || { echo "one: seen from $count threads instead of 3"; bad=1; }
 fi
 
 [ $bad -eq 0 ] || cat "$dir/live" "$dir/core" "$dir/one"
