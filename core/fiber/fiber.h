@@ -48,6 +48,7 @@ struct fiber {
 	uint16_t shields;   /* np_shield() */
 	bool has_been_told; /* that it was asked to end */
 	bool is_known;      /* its id was given to somebody */
+	int error;          /* errno, while it does not run */
 	const char *name;
 	struct local_value *locals;
 
@@ -110,6 +111,7 @@ struct worker {
 	struct run_queue sated; /* have used up their budget: ready after the next look */
 	unsigned shares;        /* budgets used up since that */
 	uint32_t turns;         /* switches left before it looks at the world */
+	int *error;             /* errno of its thread */
 
 	struct stack_pool *stacks;
 	struct fiber *spare; /* records */

@@ -115,6 +115,7 @@ static void prepare(struct fiber *fiber)
 	fiber->shields = 0;
 	fiber->has_been_told = false;
 	fiber->is_known = false;
+	fiber->error = 0;
 	fiber->name = NULL;
 	fiber->locals = NULL;
 	np__context_init(&fiber->context, fiber->stack.top, run_fiber);

@@ -11,8 +11,8 @@
  * its stack.
  *
  * Kept: what the ABI calls callee-saved, the vector registers and the floating-point control words
- * among them (rounding, exception masks); not the status flags, the signal mask and errno.
- * Everything else is lost, as in any call.
+ * among them (rounding, exception masks); not the status flags, the signal mask and errno, which
+ * worker.c sees to. Everything else is lost, as in any call.
  */
 #ifndef NETPARK_CORE_FIBER_SWITCH_H
 #define NETPARK_CORE_FIBER_SWITCH_H

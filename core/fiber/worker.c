@@ -42,6 +42,7 @@ static inline void resume(struct worker *worker, struct fiber *fiber, struct con
 	np__task_current = &fiber->task;
 	fiber->task.budget = BUDGET;
 	fiber->wait = NULL;
+	*worker->error = fiber->error;
 	leave_for(from, note, &fiber->context, &fiber->note, fiber);
 }
 
@@ -69,6 +70,18 @@ void np__worker_leave(struct worker *worker, struct context *from, struct switch
 	leave(worker, from, note);
 }
 
+/*
+ * Until somebody resumes it. errno is the thread's, and fibers share that. Its address comes from
+ * the worker: what a compiler knows of a thread-local variable's address must not matter here.
+ */
+static inline void suspend(struct fiber *fiber)
+{
+	struct worker *worker = fiber->worker;
+
+	fiber->error = *worker->error;
+	leave(worker, &fiber->context, &fiber->note);
+}
+
 /* ---- the parker --------------------------------------------------------------------------- */
 
 static void fiber_park(struct np_task *self, const struct np_wait *wait, void *arg,
@@ -80,7 +93,7 @@ static void fiber_park(struct np_task *self, const struct np_wait *wait, void *a
 	fiber->wait_arg = arg;
 	fiber->wait = wait;
 	if (wait->commit(self, arg))
-		leave(fiber->worker, &fiber->context, &fiber->note);
+		suspend(fiber);
 	else
 		fiber->wait = NULL;
 }
@@ -92,7 +105,7 @@ static void fiber_stop(struct np_task *self, const struct np_wait *wait, void *a
 
 	fiber->wait_arg = arg;
 	fiber->wait = wait;
-	leave(fiber->worker, &fiber->context, &fiber->note);
+	suspend(fiber);
 }
 
 /*
@@ -170,7 +183,7 @@ static void yield(struct fiber *fiber)
 		}
 	}
 	np__worker_queue(worker, &fiber->task);
-	np__worker_leave(worker, &fiber->context, &fiber->note);
+	suspend(fiber);
 }
 
 /*
@@ -183,7 +196,7 @@ static void fiber_yield(struct np_task *self)
 
 	run_queue_append(&fiber->worker->sated, self, self);
 	fiber->worker->shares++;
-	np__worker_leave(fiber->worker, &fiber->context, &fiber->note);
+	suspend(fiber);
 }
 
 static int fiber_attend(struct np_task *self, struct np_poller *poller)
@@ -295,6 +308,7 @@ static void look(struct worker *worker)
 void np__worker_run(struct worker *worker)
 {
 	np__worker = worker;
+	worker->error = &errno;
 	np__note_thread(&worker->note);
 	while (!atomic_load_explicit(&worker->runtime->finished, memory_order_relaxed)) {
 		look_at_messages(worker);

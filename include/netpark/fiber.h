@@ -10,6 +10,8 @@
  * any thread-local variable, across a call. Only fibers that have not begun yet go where there is
  * room. So what two fibers of one worker share needs no lock while neither calls netpark, but
  * nothing says which worker a fiber is on: share through netpark/sync.h and netpark/channel.h.
+ * errno is each fiber's own: after a call that parked it is what it was before, or what a system
+ * call made for this fiber has left there; never another's.
  *
  * A worker runs one fiber at a time and takes it off only in calls of netpark. Code that computes
  * for long calls np_yield() now and then; code that blocks its thread (files, name lookup, other
