@@ -16,6 +16,7 @@
 struct attendant {
 	struct attendant *next;
 	struct np_poller *poller;
+	const struct processors *processors;
 	struct ticket ticket;
 	atomic_bool is_there; /* the ticket is drawn */
 	pthread_t thread;
@@ -28,6 +29,7 @@ static void *attend(void *arg)
 	struct attendant *attendant = arg;
 	struct np_task *self = np_task_self();
 
+	np__sys_processors_set(attendant->processors);
 	np__ticket_draw(&attendant->ticket);
 	atomic_store(&attendant->is_there, true);
 	self->parker->park(self, &attend_wait, &attendant->ticket, attendant->poller);
@@ -43,10 +45,11 @@ static int start(struct runtime *runtime, struct np_poller *poller)
 	if (!attendant)
 		return -ENOMEM;
 	attendant->poller = poller;
-	error = pthread_create(&attendant->thread, NULL, attend, attendant);
+	attendant->processors = runtime->processors;
+	error = np__thread_start(&attendant->thread, attend, attendant);
 	if (error) {
 		free(attendant);
-		return -error;
+		return error;
 	}
 	while (!atomic_load(&attendant->is_there))
 		sched_yield();

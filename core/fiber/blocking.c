@@ -22,13 +22,15 @@ struct blocking_pool {
 	pthread_cond_t changed; /* a job, or the end */
 	pthread_cond_t gone;    /* a thread has ended */
 	struct job *first, **end;
+	const struct processors *processors;
 	unsigned most;
 	unsigned threads;
 	unsigned idle; /* less the jobs that are there for them */
 	bool ending;
 };
 
-int np__blocking_create(unsigned threads, struct blocking_pool **ret_pool)
+int np__blocking_create(unsigned threads, const struct processors *processors,
+			struct blocking_pool **ret_pool)
 {
 	struct blocking_pool *pool = calloc(1, sizeof(*pool));
 
@@ -38,6 +40,7 @@ int np__blocking_create(unsigned threads, struct blocking_pool **ret_pool)
 	pthread_cond_init(&pool->changed, NULL);
 	pthread_cond_init(&pool->gone, NULL);
 	pool->end = &pool->first;
+	pool->processors = processors;
 	pool->most = threads ? threads : DEFAULT_THREADS;
 	*ret_pool = pool;
 	return 0;
@@ -87,6 +90,7 @@ static void *run_thread(void *arg)
 	struct blocking_pool *pool = arg;
 	struct job *job;
 
+	np__sys_processors_set(pool->processors); /* who started it may be bound to one */
 	pthread_mutex_lock(&pool->lock);
 	while ((job = next_job(pool))) {
 		pthread_mutex_unlock(&pool->lock);
@@ -112,9 +116,9 @@ static int find_thread(struct blocking_pool *pool)
 	}
 	if (pool->threads == pool->most)
 		return 0; /* whoever is done first */
-	error = pthread_create(&thread, NULL, run_thread, pool);
+	error = np__thread_start(&thread, run_thread, pool);
 	if (error)
-		return pool->threads > 0 ? 0 : -error;
+		return pool->threads > 0 ? 0 : error;
 	pthread_detach(thread);
 	pool->threads++;
 	return 0;

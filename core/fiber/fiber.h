@@ -23,6 +23,8 @@
 
 #include <netpark/fiber.h>
 
+struct processors;
+
 /* Flags of a fiber's state; above them is its generation. */
 enum {
 	FIBER_LIVE = 1,  /* from np_go() on */
@@ -149,6 +151,7 @@ struct runtime {
 	atomic_uint visitors;          /* threads outside that may still touch a worker */
 	struct attendant *attendants;  /* under lock */
 	struct blocking_pool *blocking;
+	struct processors *processors; /* NP_RUN_PIN: the caller's; else NULL */
 };
 
 /* ---- worker.c ---- */
@@ -250,8 +253,9 @@ void np__group_leave(struct np_group *group, struct fiber *fiber, int error);
 
 /* ---- blocking.c ---- */
 
-/* At most @threads of them, 0 for the default. 0 or an error. */
-int np__blocking_create(unsigned threads, struct blocking_pool **ret_pool);
+/* At most @threads of them, 0 for the default, on @processors. 0 or an error. */
+int np__blocking_create(unsigned threads, const struct processors *processors,
+			struct blocking_pool **ret_pool);
 void np__blocking_destroy(struct blocking_pool *pool);
 
 /* ---- attend.c ---- */
@@ -262,7 +266,19 @@ int np__attend(struct runtime *runtime, struct np_poller *poller);
 /* No fiber waits any more. */
 void np__attend_end(struct runtime *runtime);
 
+/* ---- thread.c ---- */
+
+/* A thread with the signals blocked that it does not cause itself. 0 or an error. */
+int np__thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
+
 /* ---- processors_*.c ---- */
+
+/* Those that the calling thread may use, to be freed; NULL for want of memory, or of a way to ask.
+ */
+struct processors *np__sys_processors_get(void);
+
+/* The calling thread may use these. NULL: what it may is left alone. */
+void np__sys_processors_set(const struct processors *processors);
 
 /* How many the process may use, at least 1. */
 unsigned np__sys_processors(void);

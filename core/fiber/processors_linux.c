@@ -3,6 +3,11 @@
 #include "core/fiber/fiber.h"
 
 #include <sched.h>
+#include <stdlib.h>
+
+struct processors {
+	cpu_set_t set;
+};
 
 unsigned np__sys_processors(void)
 {
@@ -12,6 +17,22 @@ unsigned np__sys_processors(void)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 0)
 		return 1;
 	return (unsigned)CPU_COUNT(&set);
+}
+
+struct processors *np__sys_processors_get(void)
+{
+	struct processors *processors = malloc(sizeof(*processors));
+
+	if (processors && sched_getaffinity(0, sizeof(processors->set), &processors->set) == 0)
+		return processors;
+	free(processors);
+	return NULL;
+}
+
+void np__sys_processors_set(const struct processors *processors)
+{
+	if (processors)
+		sched_setaffinity(0, sizeof(processors->set), &processors->set);
 }
 
 void np__sys_pin_thread(unsigned index)

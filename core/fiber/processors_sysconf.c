@@ -11,6 +11,16 @@ unsigned np__sys_processors(void)
 	return count > 0 ? (unsigned)count : 1;
 }
 
+struct processors *np__sys_processors_get(void)
+{
+	return NULL;
+}
+
+void np__sys_processors_set(const struct processors *processors)
+{
+	(void)processors;
+}
+
 void np__sys_pin_thread(unsigned index)
 {
 	(void)index;

@@ -189,6 +189,8 @@ static int create(const struct np_run_options *options, struct runtime **ret_run
 	pthread_mutex_init(&runtime->lock, NULL);
 	np__fiber_table_init(&runtime->table);
 	np__newborns_init(&runtime->outside);
+	if (options->flags & NP_RUN_PIN)
+		runtime->processors = np__sys_processors_get();
 	error = np__stack_depot_create(options->stack_size, &runtime->depot);
 	if (!error) {
 		runtime->workers = calloc(runtime->worker_count, sizeof(*runtime->workers));
@@ -197,7 +199,8 @@ static int create(const struct np_run_options *options, struct runtime **ret_run
 	for (unsigned i = 0; i < runtime->worker_count && !error; i++)
 		error = init_worker(runtime, &runtime->workers[i]);
 	if (!error)
-		error = np__blocking_create(options->blocking_threads, &runtime->blocking);
+		error = np__blocking_create(options->blocking_threads, runtime->processors,
+					    &runtime->blocking);
 	return error;
 }
 
@@ -216,6 +219,7 @@ static void destroy(struct runtime *runtime)
 	np__fiber_table_fini(&runtime->table);
 	pthread_mutex_destroy(&runtime->lock);
 	free(runtime->workers);
+	free(runtime->processors);
 	free(runtime);
 }
 
@@ -228,7 +232,7 @@ static int start_workers(struct runtime *runtime, unsigned *ret_started)
 	while (*ret_started < runtime->worker_count && !error) {
 		struct worker *worker = &runtime->workers[*ret_started];
 
-		error = -pthread_create(&worker->thread, NULL, run_worker, worker);
+		error = np__thread_start(&worker->thread, run_worker, worker);
 		if (!error)
 			++*ret_started;
 	}
@@ -258,6 +262,7 @@ static int run(struct runtime *runtime, struct main_call *call)
 	int error = start_workers(runtime, &started);
 
 	np__worker = first;
+	pin(first); /* now that no other inherits it */
 	if (!error)
 		error = np__fiber_spawn(run_main, NULL, call, NULL);
 	if (error)
@@ -268,6 +273,7 @@ static int run(struct runtime *runtime, struct main_call *call)
 	while (started > 1)
 		pthread_join(runtime->workers[--started].thread, NULL);
 	np_task_enter(before);
+	np__sys_processors_set(runtime->processors);
 	return error;
 }
 
@@ -297,6 +303,7 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 	static const struct np_run_options defaults = { .workers = 0 };
 	struct main_call call = { .fn = main, .arg = arg };
 	struct runtime *runtime;
+	int number = errno;
 	int error;
 
 	if (!main)
@@ -318,5 +325,6 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 	}
 	if (runtime)
 		destroy(runtime);
+	errno = number;
 	return error ? error : call.result;
 }

@@ -63,7 +63,15 @@ struct np_run_options {
  * @options: NULL for the defaults
  *
  * When @main returns every other fiber is cancelled; np_run() returns when the last has ended. Then
- * handles that are still open may be used by threads.
+ * handles that are still open may be used by threads, and the calling thread has the processors,
+ * the alternate signal stack and the errno that it came with.
+ *
+ * The threads that netpark starts, all workers but the first among them, block every signal that a
+ * thread does not cause by what it does itself: they get faults, SIGPIPE and SIGABRT, and SIGPROF.
+ * So the program's handlers run on its own threads; on the calling one that is in the middle of a
+ * fiber, on its stack unless the handler has SA_ONSTACK. raise(3) in a fiber may find the signal
+ * blocked where kill(2) does not. What such a thread forks or executes inherits the mask; a program
+ * that starts others sets theirs, see posix_spawnattr_setsigmask(3).
  *
  * Return: what @main returned; -EBUSY if the process runs fibers already; -EINVAL for nonsense in
  * @options; -ENOMEM, -EAGAIN, -EMFILE, -ENFILE if the runtime could not be made. By a thread.
