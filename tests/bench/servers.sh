@@ -14,7 +14,9 @@ server_command() {
 	epoll-recv:*) echo "$peers/echo_epoll -r -s $2" ;;
 	netpark:512) echo "$build/tests/examples/echo -m fibers -w 1" ;;
 	netpark:*) echo "$bench/echo_netpark -s $2" ;;
+	netpark-plain:*) echo "$bench/echo_netpark -s $2" ;;
 	netpark-deadline:*) echo "$bench/echo_netpark -d -s $2" ;;
+	go-deadline:*) echo "$peers/echo_go -d -s $2" ;;
 	netpark-threads:*) echo "$build/tests/examples/echo -m threads" ;;
 	*) echo "$peers/echo_$1 -s $2" ;;
 	esac

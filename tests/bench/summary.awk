@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 # tests/bench/summary.awk - a table of medians from many rounds.
 #
-# Reads lines of ROUND SERVER KEY=VALUE... A ratio is to server "epoll" in the same round, and the
+# Reads lines of ROUND SERVER KEY=VALUE... A ratio is to the server base in the same round, and the
 # median is of these ratios: what disturbs a whole round cancels out. Variables: order, the servers;
-# nocpu leaves out the processor time, which says nothing where not all work is counted; only, the one
-# key to show.
+# base, "epoll" unless set; nocpu leaves out the processor time, which says nothing where not all work
+# is counted; only, the one key to show; title, what to call it; cost, a server: what it takes more than base.
+
+BEGIN {
+	if (base == "")
+		base = "epoll"
+}
 
 {
 	round = $1
@@ -17,21 +22,26 @@
 	}
 }
 
-# Fill sorted[] with what is there of key, over the value of base in the same round if base is given.
-function collect(server, key, base,    round, n, i, x) {
+# x into sorted[], which has n with it.
+function insert(n, x,    i) {
+	for (i = n; i > 1 && sorted[i - 1] > x; i--)
+		sorted[i] = sorted[i - 1]
+	sorted[i] = x
+}
+
+# Fill sorted[] with what is there of key, over the value of server to in the same round if it is given.
+function collect(server, key, to,    round, n, x) {
 	n = 0
 	for (round = 1; round <= rounds; round++) {
 		if (!((round, server, key) in value))
 			continue
 		x = value[round, server, key]
-		if (base != "") {
-			if (!((round, base, key) in value) || value[round, base, key] == 0)
+		if (to != "") {
+			if (!((round, to, key) in value) || value[round, to, key] == 0)
 				continue
-			x /= value[round, base, key]
+			x /= value[round, to, key]
 		}
-		for (i = ++n; i > 1 && sorted[i - 1] > x; i--)
-			sorted[i] = sorted[i - 1]
-		sorted[i] = x
+		insert(++n, x)
 	}
 	return n
 }
@@ -40,8 +50,8 @@ function median(n) {
 	return n % 2 ? sorted[(n + 1) / 2] : (sorted[n / 2] + sorted[n / 2 + 1]) / 2
 }
 
-function show(server, key, base, scale, format, has_spread,    n, m) {
-	n = collect(server, key, base)
+function show(server, key, to, scale, format, has_spread,    n, m) {
+	n = collect(server, key, to)
 	if (n == 0)
 		return "-"
 	m = sprintf(format, median(n) / scale)
@@ -60,14 +70,31 @@ function mean(server, key,    n, i, sum) {
 
 function show_only(names, count,    s) {
 	for (s = 1; s <= count; s++)
-		printf "%-17s %28s %20s\n", names[s], show(names[s], only, "", 1, "%.0f", 1),
-			show(names[s], only, "epoll", 1, "%.3f", 1)
+		printf "%-17s %28s %20s\n", names[s], show(names[s], only, "", 1, "%.1f", 1),
+			show(names[s], only, base, 1, "%.3f", 1)
+}
+
+# Processor time of cost beyond that of base in the same round.
+function show_cost(    round, n, m) {
+	for (round = 1; round <= rounds; round++)
+		if ((round, cost, "cpu") in value && (round, base, "cpu") in value)
+			insert(++n, value[round, cost, "cpu"] - value[round, base, "cpu"])
+	if (n == 0)
+		return
+	m = median(n)
+	printf "%s takes %.0f (%.0f..%.0f) ns more for each request", cost, m, sorted[1], sorted[n]
+	collect(base, "cpu", "")
+	printf ", %.1f %%\n", 100 * m / median(n)
 }
 
 END {
+	if (cost != "") {
+		show_cost()
+		exit
+	}
 	count = split(order, names, " ")
 	if (only != "") {
-		printf "%-17s %28s %20s\n", "", only, "ratio"
+		printf "%-17s %28s %20s\n", "", title == "" ? only : title, "ratio"
 		show_only(names, count)
 		exit
 	}
@@ -78,10 +105,10 @@ END {
 	for (s = 1; s <= count; s++) {
 		name = names[s]
 		printf "%-17s %28s %18s", name, show(name, "rate", "", 1, "%.0f", 1),
-			show(name, "rate", "epoll", 1, "%.2f", 1)
+			show(name, "rate", base, 1, "%.2f", 1)
 		if (!nocpu)
 			printf " %22s %18s %6s %6s", show(name, "cpu", "", 1000, "%.2f", 1),
-				show(name, "cpu", "epoll", 1, "%.3f", 1), mean(name, "user"), mean(name, "system")
+				show(name, "cpu", base, 1, "%.3f", 1), mean(name, "user"), mean(name, "system")
 		printf " %8s %8s %8s\n", show(name, "p50", "", 1, "%.0f", 0), show(name, "p99", "", 1, "%.0f", 0),
 			show(name, "p999", "", 1, "%.0f", 0)
 	}

@@ -168,7 +168,12 @@ system_calls() {
 		load "$@" -r "$requests" >/dev/null 2>>"$work/stderr" || echo failed
 		stop_server || echo failed
 	done
-	awk -v n="$n" '
+	calls_each "$n"
+}
+
+# calls_each N: the difference of the traces of N and 2 * N requests, for one.
+calls_each() {
+	awk -v n="$1" '
 		$NF == "total" || $1 !~ /^[0-9.]+$/ { next }
 		FNR == NR { calls[$NF] -= $4; next }
 		{ calls[$NF] += $4 }
@@ -179,7 +184,7 @@ system_calls() {
 					list = list sprintf(" %s %.2f", name, calls[name] / n)
 			}
 			printf "%6.2f %s\n", sum / n, list
-		}' "$work/strace.$n" "$work/strace.$((2 * n))"
+		}' "$work/strace.$1" "$work/strace.$((2 * $1))"
 }
 
 table_syscalls() {
@@ -196,42 +201,161 @@ table_syscalls() {
 	done
 }
 
-pipes_program() {
-	case $1 in
-	netpark) echo "$bench/pipes_netpark" ;;
-	*) echo "$peers/pipes_$1" ;;
+# ---- programs that measure themselves, without a load ----------------------------------------------
+
+# program_command TABLE NAME: what runs NAME's part of a table. A number at the end: so many workers.
+program_command() {
+	case $1:$2 in
+	workers:netpark-*) echo "$bench/workers_netpark -w ${2##*-}" ;;
+	workers:*) echo "$peers/workers_${2%-*} -w ${2##*-}" ;;
+	*:netpark) echo "$bench/$1_netpark" ;;
+	*:netpark-clock) echo "$bench/$1_netpark -c" ;;
+	*) echo "$peers/$1_$2" ;;
 	esac
 }
 
-pipes_table() {
-	heading "pipes: $2 $1s, 10 active; ns for each event, $rounds rounds; medians (lowest..highest)"
-	file=$work/pipes-$1-$2
-	: >"$file"
+# find_programs TABLE NAME...: those that are there, in $programs.
+find_programs() {
+	table=$1 programs=
+	shift
+	for name in "$@"; do
+		command=$(program_command "$table" "$name")
+		if [ -x "${command%% *}" ]; then
+			programs="$programs $name"
+		else
+			echo "$table: $name is left out: its program is not there"
+		fi
+	done
+}
+
+# Every program once in each round, in turning order. program_rounds FILE TABLE PROCESSORS ARGUMENT...
+program_rounds() {
+	file=$1 table=$2 cpus=$3
+	shift 3
 	round=1
 	while [ "$round" -le "$rounds" ]; do
 		# shellcheck disable=SC2086
 		for name in $(rotate "$round" $programs); do
-			result=$(timeout 60 taskset -c "$server_cpu" "$(pipes_program "$name")" \
-				-k "$1" -n "$2" -a 10 -r 3) || { echo "$name failed" >&2; failed=1; continue; }
+			# shellcheck disable=SC2046
+			result=$(timeout 60 taskset -c "$cpus" $(program_command "$table" "$name") "$@") ||
+				{ echo "$name failed" >&2; failed=1; continue; }
 			echo "$round $name $result" >>"$file"
 		done
 		round=$((round + 1))
 	done
-	awk -v order="$programs" -v only=ns -f tests/bench/summary.awk "$file"
+}
+
+# show_key FILE KEY TITLE: ratios are to the first of the programs.
+show_key() {
+	first=${programs# }
+	awk -v order="$programs" -v base="${first%% *}" -v only="$2" -v title="$3" \
+		-f tests/bench/summary.awk "$1"
+}
+
+# A program has several measures: each gets a part of the time.
+measure_seconds() {
+	awk -v s="$seconds" 'BEGIN { print s / 6 }'
+}
+
+pipes_table() {
+	heading "pipes: $2 $1s, 10 active; $rounds rounds; medians (lowest..highest)"
+	program_rounds "$work/pipes-$1-$2" pipes "$server_cpu" -k "$1" -n "$2" -a 10 -r 3
+	show_key "$work/pipes-$1-$2" ns "ns for each event"
 }
 
 table_pipes() {
-	programs=
-	for name in epoll libev libevent libuv netpark; do
-		if [ -x "$(pipes_program "$name")" ]; then
-			programs="$programs $name"
-		else
-			echo "pipes: $name is left out: its program is not there"
-		fi
-	done
+	find_programs pipes epoll libev libevent libuv netpark
 	for count in 100 2000 19900; do
 		enough_descriptors "$count" && pipes_table eventfd "$count"
 	done
 	pipes_table socketpair 100
 	enough_descriptors 9900 && pipes_table socketpair 4900
+}
+
+table_fibers() {
+	heading "fibers: from one to the next on one worker; $rounds rounds; medians (lowest..highest)"
+	find_programs fibers netpark st go
+	program_rounds "$work/fibers" fibers "$server_cpu" -t "$(measure_seconds)"
+	programs=" netpark"
+	program_rounds "$work/fibers" switch "$server_cpu" -t "$(measure_seconds)"
+	show_key "$work/fibers" switch "ns: bare switch"
+	find_programs fibers netpark st go
+	show_key "$work/fibers" yield2 "ns: yield of 2"
+	show_key "$work/fibers" yield1000 "ns: yield of 1,000"
+	show_key "$work/fibers" spawn "ns: start and end"
+	show_key "$work/fibers" spawn1000 "ns: the same, 1,000 at once"
+	show_key "$work/fibers" mutex "ns: pass a mutex on"
+	show_key "$work/fibers" cond "ns: tell of a condition"
+	find_programs fibers netpark go
+	show_key "$work/fibers" channel "ns: a channel's element"
+	show_key "$work/fibers" buffered "ns: the same with room"
+}
+
+# Two servers that differ by a deadline before each read: what it costs of a request.
+deadline_pair() {
+	servers="$1 $2"
+	summarize "$work/deadline-echo" -v base="$1"
+	summarize "$work/deadline-echo" -v base="$1" -v cost="$2"
+}
+
+deadline_echo_table() {
+	heading "deadlines: echo with a new one before each read; 50 connections, 64 bytes;" \
+		"$rounds rounds of $seconds s; medians (lowest..highest)"
+	all=$servers
+	find_servers netpark-plain netpark-deadline go go-deadline
+	rounds_of "$work/deadline-echo" 512 -c 50 -s 64
+	deadline_pair netpark-plain netpark-deadline
+	deadline_pair go go-deadline
+	servers=$all
+}
+
+deadlines_table() {
+	heading "deadlines: beside $1 that are pending; $rounds rounds; medians (lowest..highest)"
+	program_rounds "$work/deadlines-$1" deadlines "$server_cpu" -n "$1" -t "$(measure_seconds)"
+	show_key "$work/deadlines-$1" arm "ns: arm"
+	show_key "$work/deadlines-$1" move "ns: move, as before each read"
+	show_key "$work/deadlines-$1" any "ns: move to any time"
+	show_key "$work/deadlines-$1" cancel "ns: cancel"
+}
+
+table_deadlines() {
+	deadline_echo_table
+	find_programs deadlines netpark netpark-clock libev libevent libuv go
+	for count in 1 10000 1000000; do
+		deadlines_table "$count"
+	done
+}
+
+table_wake() {
+	heading "wake: by another thread; $rounds rounds; medians (lowest..highest)"
+	find_programs wake epoll netpark libev libevent libuv go
+	program_rounds "$work/wake" wake "$server_cpu,$load_cpu" -t "$(measure_seconds)"
+	show_key "$work/wake" trip "ns: wake and be answered"
+	show_key "$work/wake" pending "ns: wake once more"
+}
+
+# worker_calls NAME: system calls for each request, as system_calls.
+worker_calls() {
+	for requests in 6400 12800; do
+		# shellcheck disable=SC2046
+		timeout 60 taskset -c "$server_cpu,$load_cpu" strace -f -c -o "$work/strace.$requests" \
+			$(program_command workers "$1") -r "$requests" >/dev/null || { echo failed; return; }
+	done
+	calls_each 6400
+}
+
+table_workers() {
+	heading "workers: 64 socket pairs in the process, echo; $rounds rounds of $seconds s;" \
+		"medians (lowest..highest)"
+	find_programs workers netpark-1 netpark-2 go-1 go-2
+	program_rounds "$work/workers" workers "$server_cpu,$load_cpu" -t "$seconds"
+	show_key "$work/workers" rate "requests/s"
+	show_key "$work/workers" cpu "CPU ns/request"
+	programs=" netpark-2"
+	show_key "$work/workers" busiest "% on the busiest worker"
+	command -v strace >/dev/null || return
+	find_programs workers netpark-1 netpark-2 go-1 go-2
+	for name in $programs; do
+		printf '%-17s %s\n' "$name" "$(worker_calls "$name")"
+	done
 }

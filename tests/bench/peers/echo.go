@@ -11,12 +11,21 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-func serve(conn net.Conn, size int) {
+var (
+	size         = flag.Int("s", 512, "size of each connection's buffer")
+	setsDeadline = flag.Bool("d", false, "a new deadline before each read")
+)
+
+func serve(conn net.Conn) {
 	defer conn.Close()
-	buf := make([]byte, size)
+	buf := make([]byte, *size)
 	for {
+		if *setsDeadline {
+			conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		}
 		n, err := conn.Read(buf)
 		if err != nil {
 			return
@@ -35,7 +44,6 @@ func stopOnSignal() {
 }
 
 func main() {
-	size := flag.Int("s", 512, "size of each connection's buffer")
 	flag.Parse()
 	listener, err := net.Listen("tcp4", flag.Arg(0))
 	if err != nil {
@@ -50,6 +58,6 @@ func main() {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
-		go serve(conn, *size)
+		go serve(conn)
 	}
 }
