@@ -2,12 +2,13 @@
 /* core/failure.c - texts of errors: the short ones, and the last failure of a task in full. */
 #include "core/failure.h"
 
+#include "core/text.h"
+
 #include <netpark/park.h>
 #include <netpark/version.h>
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,45 +80,25 @@ int np__fail_input(int error, const char *reason, const char *input)
 	return error;
 }
 
-/* A text being written into a buffer that may be too small; length counts all of it. */
-struct text {
-	char *buf;
-	size_t size;
-	size_t length;
-};
-
-__attribute__((format(printf, 2, 3))) static void append(struct text *text, const char *format, ...)
-{
-	size_t used = text->length < text->size ? text->length : text->size;
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(used < text->size ? text->buf + used : NULL, text->size - used, format, args);
-	va_end(args);
-	if (n > 0)
-		text->length += (size_t)n;
-}
-
 static void append_addr(struct text *text, const char *prefix, const struct np_addr *addr)
 {
 	char formatted[NP_ADDR_TEXT_MAX];
 
 	np_addr_format(addr, formatted, sizeof(formatted));
-	append(text, "%s%s", prefix, formatted);
+	np__text_print(text, "%s%s", prefix, formatted);
 }
 
 /* "unknown network tpc", "address 1.2.3.4: missing port in address" */
 static void append_input_error(struct text *text, const struct np_failure *failure)
 {
 	if (failure->error == NP_ENETWORK)
-		append(text, "unknown network %s", failure->input);
+		np__text_print(text, "unknown network %s", failure->input);
 	else if (failure->error == -EINVAL)
-		append(text, "invalid argument: %s", failure->reason);
+		np__text_print(text, "invalid argument: %s", failure->reason);
 	else if (failure->input[0])
-		append(text, "address %s: %s", failure->input, failure->reason);
+		np__text_print(text, "address %s: %s", failure->input, failure->reason);
 	else
-		append(text, "%s", failure->reason);
+		np__text_print(text, "%s", failure->reason);
 }
 
 /* The system's own texts begin in upper case, which reads badly at the end of a sentence. */
@@ -126,9 +107,9 @@ static void append_system_error(struct text *text, int error)
 	const char *message = np_strerror(error);
 
 	if (message[0] && islower((unsigned char)message[1]))
-		append(text, "%c%s", tolower((unsigned char)message[0]), message + 1);
+		np__text_print(text, "%c%s", tolower((unsigned char)message[0]), message + 1);
 	else
-		append(text, "%s", message);
+		np__text_print(text, "%s", message);
 }
 
 /* "dial tcp 10.0.0.1:5->127.0.0.1:1: connect: " */
@@ -138,27 +119,26 @@ static void append_operation(struct text *text, const struct np_failure *failure
 	bool has_address = failure->address.family != NP_ADDR_NONE;
 	const char *network = failure->error == NP_ENETWORK ? failure->input : failure->network;
 
-	append(text, "%s", failure->op);
+	np__text_print(text, "%s", failure->op);
 	if (network)
-		append(text, " %s", network);
+		np__text_print(text, " %s", network);
 	if (has_source)
 		append_addr(text, " ", &failure->source);
 	if (has_address)
 		append_addr(text, has_source ? "->" : " ", &failure->address);
-	append(text, ": ");
+	np__text_print(text, ": ");
 	if (failure->call)
-		append(text, "%s: ", failure->call);
+		np__text_print(text, "%s: ", failure->call);
 }
 
 int np_error_text(int error, char *buf, size_t size)
 {
 	const struct np_failure *failure = np_task_self()->failure;
-	struct text text = { buf, buf ? size : 0, 0 };
+	struct text text;
 
-	if (text.size)
-		buf[0] = '\0';
+	np__text_init(&text, buf, size);
 	if (!failure || failure->error != error || error == 0) {
-		append(&text, "%s", np_strerror(error));
+		np__text_print(&text, "%s", np_strerror(error));
 		return (int)text.length;
 	}
 	if (failure->op)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/fiber/runtime.c - np_run(): making the workers, running, and taking them down. */
 #include "core/fiber/fiber.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -51,46 +52,26 @@ bool np__runtime_is_empty(struct runtime *runtime)
 
 /* ---- overflow ----------------------------------------------------------------------------- */
 
-/* snprintf(3) is not for signal handlers. */
-static size_t append(char *buf, size_t size, size_t length, const char *text)
-{
-	while (*text && length + 1 < size)
-		buf[length++] = *text++;
-	buf[length] = '\0';
-	return length;
-}
-
-static size_t append_number(char *buf, size_t size, size_t length, uint64_t number)
-{
-	char digits[24];
-	char *first = digits + sizeof(digits) - 1;
-
-	*first = '\0';
-	do
-		*--first = (char)('0' + number % 10);
-	while ((number /= 10));
-	return append(buf, size, length, first);
-}
-
 /* "17 (\"acceptor\"), stack of 262144 bytes" */
 static bool describe_overflow(void *arg, const void *address, char *buf, size_t size)
 {
 	const struct runtime *runtime = arg;
 	const struct fiber *fiber = np__fiber_self();
 	struct stack stack;
-	size_t length;
+	struct text text;
 
 	if (!np__stack_guards(runtime->depot, address, &stack))
 		return false;
-	length = append_number(buf, size, 0, fiber ? np__fiber_id(fiber) : 0);
+	np__text_init(&text, buf, size);
+	np__text_put_number(&text, fiber ? np__fiber_id(fiber) : 0);
 	if (fiber && fiber->name) {
-		length = append(buf, size, length, " (\"");
-		length = append(buf, size, length, fiber->name);
-		length = append(buf, size, length, "\")");
+		np__text_put(&text, " (\"");
+		np__text_put(&text, fiber->name);
+		np__text_put(&text, "\")");
 	}
-	length = append(buf, size, length, ", stack of ");
-	length = append_number(buf, size, length, (uint64_t)(stack.top - stack.low));
-	append(buf, size, length, " bytes");
+	np__text_put(&text, ", stack of ");
+	np__text_put_number(&text, (uint64_t)(stack.top - stack.low));
+	np__text_put(&text, " bytes");
 	return true;
 }
 
