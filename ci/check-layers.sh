@@ -35,7 +35,7 @@ storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
 storey 'core/sys*.[ch] core/time.c core/misuse.[ch] core/addr.[ch] core/hints.h core/fork.[ch] core/text.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"
-storey 'core/poll_desc.[ch] core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
+storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
 storey 'core/sync/*.[ch]' "$sync"
 storey 'core/fiber/*.[chS]' "$fiber"
@@ -46,7 +46,7 @@ storey 'core/net/*.[ch]' "$net"
 for file in core/*.[ch]; do
 	case $file in
 	core/sys*|core/time.c|core/misuse.*|core/addr.*|core/hints.h|core/fork.*|core/text.*|core/task.*|core/failure.*) ;;
-	core/poll_desc.*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
+	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;
 	esac

@@ -214,6 +214,9 @@ static int create_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 		error = np__poll_create(poller, fd->sysfd, ret_desc);
 	if (error)
 		return error;
+	/* A dial's is known nowhere else. */
+	if (atomic_load(&fd->may_be_drained) && !fd->is_listener && fd->name_length > 0)
+		(*ret_desc)->peer = (const struct sockaddr *)fd->name;
 	if (!atomic_compare_exchange_strong(&fd->desc, &expected, *ret_desc)) {
 		np_poll_unblock(*ret_desc);
 		np_poll_close(*ret_desc);

@@ -24,6 +24,7 @@ static const struct np_wait lock_wait = {
 	.what = "descriptor lock",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 /* Who has closed waits for all the others to leave, even if it is cancelled itself. */

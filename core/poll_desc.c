@@ -130,12 +130,15 @@ static bool retract(struct np_task *task, void *arg)
 }
 
 const struct np_wait np__poll_waits[SIDES] = {
-	[SIDE_READ] = { .what = "read", .commit = commit, .retract = retract },
-	[SIDE_WRITE] = { .what = "write", .commit = commit, .retract = retract },
+	[SIDE_READ] = { "read", commit, retract, np__poll_describe },
+	[SIDE_WRITE] = { "write", commit, retract, np__poll_describe },
 };
 
 /* For those that even a deadline does not end. */
-static const struct np_wait stubborn_wait = { .what = "completion", .commit = commit };
+const struct np_wait np__poll_stubborn_waits[SIDES] = {
+	[SIDE_READ] = { "read's completion", commit, NULL, np__poll_describe },
+	[SIDE_WRITE] = { "write's completion", commit, NULL, np__poll_describe },
+};
 
 /* After the park: 1 if there was a report. */
 static int finish(struct np_poll_desc *desc, int side)
@@ -255,7 +258,7 @@ int np_poll_wait_canceled(struct np_poll_desc *desc, int mode)
 
 		/* claim() without its check: deadline and close do not count. */
 		if (atomic_compare_exchange_strong(&desc->slot[side], &old, SLOT_WAIT))
-			result = park(desc, side, self, &stubborn_wait);
+			result = park(desc, side, self, &np__poll_stubborn_waits[side]);
 		else if (old == SLOT_READY)
 			result = finish(desc, side);
 		else
@@ -426,6 +429,7 @@ int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_
 	if (error)
 		return error;
 	desc->fd = fd;
+	desc->peer = NULL;
 	for (int side = SIDE_READ; side < SIDES; side++) {
 		atomic_store(&desc->slot[side], SLOT_NIL); /* T14 */
 		atomic_store(&desc->deadline[side], DEADLINE_NONE);

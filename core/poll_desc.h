@@ -26,6 +26,8 @@
 
 #include <stdatomic.h>
 
+struct sockaddr;
+
 /* The values of a slot; any other is the struct np_task that is parked there. */
 enum { SLOT_NIL = 0, SLOT_READY = 1, SLOT_WAIT = 2 };
 
@@ -57,6 +59,7 @@ struct np_poll_desc {
 	/* constant from open to close */
 	_Atomic uint64_t tag; /* place in the table, and a generation that close increments */
 	int fd;
+	const struct sockaddr *peer; /* of IP, for texts, where its owner knows; or NULL */
 
 	/* atomic; any task, any time */
 	_Atomic uint32_t info;
@@ -134,6 +137,12 @@ int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
 
 /* What tasks wait for in the slots of the two sides. */
 extern const struct np_wait np__poll_waits[SIDES];
+
+/* The same for np_poll_wait_canceled(). */
+extern const struct np_wait np__poll_stubborn_waits[SIDES];
+
+/* For these. */
+int np__poll_describe(const struct np_wait *wait, void *slot, char *buf, size_t size);
 
 /*
  * np__poll_wait() for a registered descriptor on the fiber's own worker, in place; the model is

@@ -61,3 +61,17 @@ void np_ready(struct np_task *list)
 		first->parker->ready(first);
 	}
 }
+
+void np__wait_describe(const struct np_wait *wait, void *arg, struct text *text)
+{
+	size_t held = np__text_held(text);
+	int n;
+
+	if (!wait->describe) {
+		np__text_put(text, wait->what);
+		return;
+	}
+	n = wait->describe(wait, arg, text->buf + held, text->size - held);
+	if (n > 0)
+		text->length += (size_t)n;
+}

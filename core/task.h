@@ -4,6 +4,7 @@
 #define NETPARK_CORE_TASK_H
 
 #include "core/hints.h"
+#include "core/text.h"
 
 #include <netpark/park.h>
 
@@ -45,6 +46,9 @@ static inline struct np_task *task_list_take(struct task_list *list)
 
 /* Take @task out, wherever it is. False if it is not in the list. */
 bool np__task_list_remove(struct task_list *list, struct np_task *task);
+
+/* Append what @wait waits for. By who keeps its task from going on. */
+void np__wait_describe(const struct np_wait *wait, void *arg, struct text *text);
 
 /* Is it to end? Its waits fail then. Sequentially consistent, as everything that wakes is. */
 static inline bool np__task_is_canceled(struct np_task *task)

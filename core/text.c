@@ -2,6 +2,8 @@
 /* core/text.c - appending to a buffer that may be too small. */
 #include "core/text.h"
 
+#include <netpark/base.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -65,4 +67,16 @@ void np__text_print_duration(struct text *text, int64_t duration_ns)
 		np__text_print(text, "%.1f s", (double)(duration_ns / ms) / 1000);
 	else
 		np__text_print(text, "%lld minutes", (long long)(duration_ns / minute));
+}
+
+void np__text_print_deadline(struct text *text, int64_t deadline_ns)
+{
+	int64_t left = deadline_ns > 0 ? deadline_ns - np_time() : 0;
+
+	if (left > 0) {
+		np__text_put(text, ", deadline in ");
+		np__text_print_duration(text, left);
+	} else if (deadline_ns != 0) {
+		np__text_put(text, ", deadline passed");
+	}
 }

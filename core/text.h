@@ -34,4 +34,7 @@ __attribute__((format(printf, 2, 3))) void np__text_print(struct text *text, con
 /* "350 ms", "2.5 s", "3 minutes": as much as a person wants to know. */
 void np__text_print_duration(struct text *text, int64_t duration_ns);
 
+/* ", deadline in 29.5 s"; nothing if @deadline_ns is 0, that is, none. */
+void np__text_print_deadline(struct text *text, int64_t deadline_ns);
+
 #endif /* NETPARK_CORE_TEXT_H */

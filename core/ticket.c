@@ -66,6 +66,51 @@ bool np__ticket_retract(struct np_task *task, void *arg)
 	return atomic_compare_exchange_strong(&ticket->state, &expected, NP_ECANCELED);
 }
 
+/* ---- for people --------------------------------------------------------------------------- */
+
+int np__ticket_describe_object(const struct np_wait *wait, const void *object, char *buf,
+			       size_t size)
+{
+	struct text text;
+
+	np__text_init(&text, buf, size);
+	np__text_put(&text, wait->what);
+	if (object)
+		np__text_print(&text, " %p", object);
+	return (int)text.length;
+}
+
+/* The lock is the first thing in every object that has one. */
+int np__ticket_describe(const struct np_wait *wait, void *arg, char *buf, size_t size)
+{
+	const struct ticket *ticket = arg;
+
+	return np__ticket_describe_object(wait, ticket->lock, buf, size);
+}
+
+/* A wait with a deadline: whatever it is, and what a ticket does not tell of itself. */
+struct timed_wait {
+	struct np_wait wait; /* first */
+	const struct np_wait *kind;
+	const void *object; /* whose lock has been given already, or NULL */
+};
+
+static int describe_timed(const struct np_wait *wait, void *arg, char *buf, size_t size)
+{
+	const struct timed_wait *timed = (const struct timed_wait *)wait;
+	const struct ticket *ticket = arg;
+	struct text text;
+
+	np__text_init(&text, buf, size);
+	np__wait_describe(timed->kind, arg, &text);
+	if (timed->object)
+		np__text_print(&text, " %p", timed->object);
+	np__text_print_deadline(&text, atomic_load(&ticket->timer.when));
+	return (int)text.length;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
 static int park(struct ticket *ticket, const struct np_wait *wait, struct np_poller *poller)
 {
 	struct np_task *self = ticket->task;
@@ -83,8 +128,10 @@ static int give_up(struct ticket *ticket, const struct np_wait *wait, int error)
 }
 
 /* With a timer in the poller of the task, which a thread that parks has to turn for it. */
-static int park_until(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns)
+static int park_until(struct ticket *ticket, const struct np_wait *wait, const void *object,
+		      int64_t deadline_ns)
 {
+	struct timed_wait timed = { .wait = *wait, .kind = wait, .object = object };
 	struct np_poller *poller = ticket->task->poller;
 	int error = poller ? 0 : np_poller_default(&poller);
 	int result;
@@ -95,7 +142,8 @@ static int park_until(struct ticket *ticket, const struct np_wait *wait, int64_t
 		return give_up(ticket, wait, error);
 	ticket->timer = (struct timer){ .owner = TIMER_OF_TICKET };
 	np__poller_arm_ticket(poller, ticket, deadline_ns);
-	result = park(ticket, wait, poller);
+	timed.wait.describe = describe_timed;
+	result = park(ticket, &timed.wait, poller);
 	pthread_mutex_lock(&poller->timers.lock);
 	np__timers_disarm(&poller->timers, &ticket->timer);
 	pthread_mutex_unlock(&poller->timers.lock);
@@ -113,6 +161,7 @@ static void unlock(struct ticket *ticket)
 int np__ticket_wait_slowly(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns)
 {
 	bool is_canceled = wait->retract && np__task_is_canceled(ticket->task);
+	const void *object = ticket->lock;
 
 	if (deadline_ns == 0 && !is_canceled)
 		return park(ticket, wait, NULL);
@@ -121,5 +170,5 @@ int np__ticket_wait_slowly(struct ticket *ticket, const struct np_wait *wait, in
 		return give_up(ticket, wait, NP_ECANCELED);
 	if (deadline_ns < 0)
 		return give_up(ticket, wait, NP_EDEADLINE);
-	return park_until(ticket, wait, deadline_ns);
+	return park_until(ticket, wait, object, deadline_ns);
 }

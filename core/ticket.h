@@ -120,6 +120,11 @@ static inline int np__ticket_wait(struct ticket *ticket, const struct np_wait *w
 /* For struct np_wait. */
 bool np__ticket_commit(struct np_task *task, void *ticket);
 bool np__ticket_retract(struct np_task *task, void *ticket);
+int np__ticket_describe(const struct np_wait *wait, void *ticket, char *buf, size_t size);
+
+/* The same for a wait whose object is not told by the lock that its ticket keeps. */
+int np__ticket_describe_object(const struct np_wait *wait, const void *object, char *buf,
+			       size_t size);
 
 /*
  * End the wait with @result, a number that is not one of the above. False: somebody else has.

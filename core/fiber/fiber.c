@@ -7,6 +7,7 @@ static const struct np_wait sleep_wait = {
 	.what = "sleep",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 int np_sleep(int64_t duration_ns)

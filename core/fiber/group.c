@@ -75,20 +75,35 @@ void np_group_cancel(struct np_group *group)
 	}
 }
 
+struct join_ticket {
+	struct ticket ticket; /* first */
+	const struct np_group *group;
+};
+
+static int describe(const struct np_wait *wait, void *ticket, char *buf, size_t size)
+{
+	return np__ticket_describe_object(wait, ((struct join_ticket *)ticket)->group, buf, size);
+}
+
 static const struct np_wait join_wait = {
-	.what = "group",
+	.what = "group join",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = describe,
 };
 
 /* Once it has cancelled the group it waits whatever comes. */
-static const struct np_wait last_wait = { .what = "group", .commit = np__ticket_commit };
+static const struct np_wait last_wait = {
+	.what = "group join",
+	.commit = np__ticket_commit,
+	.describe = describe,
+};
 
 /* 0 when all have left, NP_ECANCELED, or an error of the ticket. */
 static int wait_for_members(struct np_group *group, const struct np_wait *wait)
 {
-	struct ticket ticket;
-	int result = np__ticket_draw(&ticket);
+	struct join_ticket ticket = { .group = group };
+	int result = np__ticket_draw(&ticket.ticket);
 
 	if (result)
 		return result;
@@ -97,9 +112,9 @@ static int wait_for_members(struct np_group *group, const struct np_wait *wait)
 		unlock(group);
 		return 0;
 	}
-	group->joiner = &ticket;
+	group->joiner = &ticket.ticket;
 	unlock(group);
-	result = np__ticket_wait(&ticket, wait, 0);
+	result = np__ticket_wait(&ticket.ticket, wait, 0);
 	lock(group);
 	group->joiner = NULL;
 	unlock(group);

@@ -17,6 +17,7 @@
 #ifndef NETPARK_CORE_FIBER_SWITCH_H
 #define NETPARK_CORE_FIBER_SWITCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct context {
@@ -38,5 +39,12 @@ void np__context_init(struct context *context, void *top, context_entry *entry);
  * Both may be the same: then it returns @arg at once.
  */
 void *np__context_switch(struct context *from, struct context *to, void *arg);
+
+/*
+ * Call @fn, here, in such a way that an unwinder which begins in it comes from np__context_visit()
+ * to where @context left. @context does not run meanwhile and is not changed; any thread. False,
+ * with nothing called, where nobody has written how (visit_none.c).
+ */
+bool np__context_visit(const struct context *context, void (*fn)(void *arg), void *arg);
 
 #endif /* NETPARK_CORE_FIBER_SWITCH_H */

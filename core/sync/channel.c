@@ -10,12 +10,14 @@ static const struct np_wait send_wait = {
 	.what = "channel send",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 static const struct np_wait receive_wait = {
 	.what = "channel receive",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 int np_channel_create(size_t element_size, size_t capacity, struct np_channel **ret_channel)

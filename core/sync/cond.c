@@ -9,10 +9,21 @@
 
 #include <errno.h>
 
+struct cond_ticket {
+	struct ticket ticket; /* first */
+	const struct np_cond *cond;
+};
+
+static int describe(const struct np_wait *wait, void *ticket, char *buf, size_t size)
+{
+	return np__ticket_describe_object(wait, ((struct cond_ticket *)ticket)->cond, buf, size);
+}
+
 static const struct np_wait cond_wait = {
 	.what = "condition",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = describe,
 };
 
 /* A parked waiter that was claimed may find the condition gone; the mutex is there. */
@@ -33,7 +44,7 @@ static int wait_for_signal(struct np_cond *cond, struct np_mutex *mutex, struct 
 
 int np_cond_wait_until(struct np_cond *cond, struct np_mutex *mutex, int64_t deadline_ns)
 {
-	struct ticket ticket;
+	struct cond_ticket ticket;
 	int error;
 
 	if (!cond || !mutex)
@@ -44,8 +55,9 @@ int np_cond_wait_until(struct np_cond *cond, struct np_mutex *mutex, int64_t dea
 		return NP_EDEADLINE;
 	if (np__task_is_canceled(np__task_self()))
 		return NP_ECANCELED;
-	error = np__ticket_draw(&ticket);
-	return error ? error : wait_for_signal(cond, mutex, &ticket, deadline_ns);
+	ticket.cond = cond;
+	error = np__ticket_draw(&ticket.ticket);
+	return error ? error : wait_for_signal(cond, mutex, &ticket.ticket, deadline_ns);
 }
 
 int np_cond_wait(struct np_cond *cond, struct np_mutex *mutex)

@@ -30,12 +30,14 @@ struct contender {
 static const struct np_wait lock_wait = {
 	.what = "mutex lock",
 	.commit = np__ticket_commit,
+	.describe = np__ticket_describe,
 };
 
 static const struct np_wait lock_until_wait = {
 	.what = "mutex lock",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 static bool replace(struct np_mutex *mutex, uint32_t *state, uint32_t next)

@@ -9,10 +9,34 @@
  */
 #include "core/sync/channel.h"
 
+struct select_ticket {
+	struct ticket ticket; /* first */
+	const struct np_select_case *sorted;
+};
+
+/* "select: receive 0x5581, send 0x5582" */
+static int describe(const struct np_wait *wait, void *arg, char *buf, size_t size)
+{
+	const struct select_ticket *ticket = arg;
+	const char *separator = ": ";
+	struct text text;
+
+	np__text_init(&text, buf, size);
+	np__text_put(&text, wait->what);
+	for (const struct np_select_case *one = ticket->sorted; one; one = one->next) {
+		np__text_print(&text, "%s%s %p", separator,
+			       one->operation == NP_SELECT_SEND ? "send" : "receive",
+			       (void *)one->channel);
+		separator = ", ";
+	}
+	return (int)text.length;
+}
+
 static const struct np_wait select_wait = {
 	.what = "select",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = describe,
 };
 
 static bool is_sensible(const struct np_select_case *one)
@@ -170,15 +194,16 @@ static void leave_all(struct np_select_case *sorted, const struct np_select_case
 static int wait_for_any(struct np_select_case *cases, struct np_select_case *sorted,
 			int64_t deadline_ns)
 {
-	struct ticket ticket;
-	int result = np__ticket_draw(&ticket);
+	struct select_ticket ticket;
+	int result = np__ticket_draw(&ticket.ticket);
 
+	ticket.sorted = sorted;
 	if (!result)
-		queue_all(cases, sorted, &ticket);
+		queue_all(cases, sorted, &ticket.ticket);
 	unlock_all(sorted);
 	if (result)
 		return result;
-	result = np__ticket_wait(&ticket, &select_wait, deadline_ns);
+	result = np__ticket_wait(&ticket.ticket, &select_wait, deadline_ns);
 	leave_all(sorted, result < 0 ? NULL : &cases[result]);
 	return result;
 }

@@ -17,6 +17,7 @@ static const struct np_wait acquire_wait = {
 	.what = "semaphore acquire",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 /* Under the lock. */

@@ -12,6 +12,7 @@ static const struct np_wait group_wait = {
 	.what = "wait group",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = np__ticket_describe,
 };
 
 /* Under the lock. False if the count would leave its range. */

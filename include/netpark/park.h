@@ -73,6 +73,14 @@ struct np_wait {
 	 * must not be cut short.
 	 */
 	bool (*retract)(struct np_task *task, void *arg);
+
+	/**
+	 * describe() - for people, in full: "read tcp 127.0.0.1:80->127.0.0.1:4242, fd 7"
+	 *
+	 * By who sees to it that the task does not go on meanwhile: np_dump(). May wait for
+	 * nothing. Return: as snprintf(3). NULL: what says it all.
+	 */
+	int (*describe)(const struct np_wait *self, void *arg, char *buf, size_t size);
 };
 
 /** struct np_parker - how tasks of one kind are stopped and resumed */

@@ -135,8 +135,8 @@ NP_API int np_cond_broadcast(struct np_cond *cond);
  * Begins with as many as count is given at first, 0 by default.
  */
 struct np_semaphore {
-	uint64_t count;
 	uint32_t lock;
+	uint64_t count;
 	struct np_wait_queue waiters;
 };
 
@@ -178,8 +178,8 @@ NP_API int np_semaphore_release(struct np_semaphore *semaphore, uint64_t permits
  * After its wait has returned 0 the group may be used again, or its memory be given back.
  */
 struct np_wait_group {
-	int64_t count;
 	uint32_t lock;
+	int64_t count;
 	struct np_wait_queue waiters;
 };
 
