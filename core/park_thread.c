@@ -8,6 +8,7 @@
  * A thread that waits alone always leads: it goes straight into the backend's wait, is made ready
  * by itself, and returns. No other thread, no lock that is contended, no system call but the wait.
  */
+#include "core/clock.h"
 #include "core/failure.h"
 #include "core/misuse.h"
 #include "core/poller.h"
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <time.h>
+#include <unistd.h>
 
 struct thread_task {
 	struct np_task task; /* first */
@@ -29,6 +31,19 @@ struct thread_task {
 	bool must_lead;            /* under lock: the lead was handed to it */
 	struct np_poller *leading; /* under lock: the poller to break, so that it sees ready */
 	struct follower follower;
+
+	/* for people */
+	bool is_parked; /* under lock: it stays until that is given, and so does what it waits for
+			 */
+	const struct np_wait *wait; /* these, while it is parked */
+	void *wait_arg;
+	int64_t since;
+	const char *name; /* under lock */
+
+	/* in the list of those that have ever parked, under its lock, but for the thread itself */
+	uint64_t number; /* 0: not there */
+	pid_t process;
+	struct thread_task *next, **previous;
 };
 
 static struct thread_task *thread_of(struct np_task *task)
@@ -52,6 +67,116 @@ struct np_task *np__thread_task(void)
 	own.task.failure = &own.failure;
 	return &own.task;
 }
+
+/* ---- the list of threads that have parked -------------------------------------------------- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_once_t once;
+	pthread_key_t key; /* whose destructor says that a thread ends */
+	bool has_key;
+	struct thread_task *first, **end; /* by number */
+	uint64_t numbers;
+} parkers = { .lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .end = &parkers.first };
+
+static void take_out(void *arg)
+{
+	struct thread_task *thread = arg;
+
+	pthread_mutex_lock(&parkers.lock);
+	*thread->previous = thread->next;
+	if (thread->next)
+		thread->next->previous = thread->previous;
+	else
+		parkers.end = thread->previous;
+	thread->number = 0;
+	pthread_mutex_unlock(&parkers.lock);
+}
+
+static void make_key(void)
+{
+	parkers.has_key = pthread_key_create(&parkers.key, take_out) == 0;
+}
+
+/* A library may be unloaded before the threads that have used it end. */
+__attribute__((destructor)) static void delete_key(void)
+{
+	if (parkers.has_key)
+		pthread_key_delete(parkers.key);
+}
+
+/* Once in its life. If it cannot be known when that ends, dumps do without this thread. */
+NP_RARE static void put_in(struct thread_task *thread)
+{
+	pthread_once(&parkers.once, make_key);
+	if (!parkers.has_key || pthread_setspecific(parkers.key, thread))
+		return;
+	pthread_mutex_lock(&parkers.lock);
+	thread->number = ++parkers.numbers;
+	thread->process = getpid();
+	thread->next = NULL;
+	thread->previous = parkers.end;
+	*parkers.end = thread;
+	parkers.end = &thread->next;
+	pthread_mutex_unlock(&parkers.lock);
+}
+
+static void note_wait(struct thread_task *thread, const struct np_wait *wait, void *arg)
+{
+	if (thread->number == 0)
+		put_in(thread);
+	thread->wait = wait;
+	thread->wait_arg = arg;
+	thread->since = 0;
+	if (atomic_load_explicit(&np__task_times_are_wanted, memory_order_relaxed))
+		thread->since = np__time_coarse();
+}
+
+/* Under the lock of a thread that is parked. "thread 3 [accept tcp 127.0.0.1:80, fd 5, 7.5 s]" */
+static void describe(const struct thread_task *thread, struct text *text)
+{
+	np__text_put(text, "thread ");
+	np__text_put_number(text, thread->number);
+	if (thread->name)
+		np__text_print(text, " \"%s\"", thread->name);
+	np__text_put(text, " [");
+	np__wait_describe(thread->wait, thread->wait_arg, text);
+	np__text_print_age(text, thread->since);
+	np__text_put(text, "]\n\n");
+}
+
+/* After a fork(2) the others are not there any more. */
+bool np__threads_describe(uint64_t *after, struct text *text, size_t room)
+{
+	struct thread_task *thread;
+	pid_t process = getpid();
+
+	pthread_mutex_lock(&parkers.lock);
+	for (thread = parkers.first; thread; thread = thread->next) {
+		if (thread->number <= *after || thread->process != process)
+			continue;
+		if (text->size - np__text_held(text) <= room)
+			break;
+		*after = thread->number;
+		pthread_mutex_lock(&thread->lock);
+		if (thread->is_parked)
+			describe(thread, text);
+		pthread_mutex_unlock(&thread->lock);
+	}
+	pthread_mutex_unlock(&parkers.lock);
+	return thread != NULL;
+}
+
+void np__thread_set_name(const char *name)
+{
+	struct thread_task *thread = thread_of(np__thread_task());
+
+	pthread_mutex_lock(&thread->lock);
+	thread->name = name;
+	pthread_mutex_unlock(&thread->lock);
+}
+
+/* ---- parking ------------------------------------------------------------------------------ */
 
 /*
  * Under the lock to the end: the thread looks at ready under it, too, so it cannot leave, and end,
@@ -90,6 +215,7 @@ static bool is_ready(struct thread_task *thread, struct np_poller *poller)
 		return true;
 	pthread_mutex_lock(&thread->lock);
 	ready = thread->ready;
+	thread->is_parked = !ready;
 	thread->leading = ready ? NULL : poller;
 	pthread_mutex_unlock(&thread->lock);
 	return ready;
@@ -120,6 +246,7 @@ static void lead(struct thread_task *thread, struct np_poller *poller)
 	if (thread->ready_by_self) {
 		pthread_mutex_lock(&thread->lock);
 		thread->leading = NULL;
+		thread->is_parked = false;
 		pthread_mutex_unlock(&thread->lock);
 	}
 	np__poller_give_lead(poller);
@@ -141,8 +268,10 @@ static bool sleep_until_woken(struct thread_task *thread)
 	bool leads;
 
 	pthread_mutex_lock(&thread->lock);
+	thread->is_parked = true;
 	while (!thread->ready && !thread->must_lead)
 		pthread_cond_wait(&thread->changed, &thread->lock);
+	thread->is_parked = false;
 	leads = thread->must_lead;
 	pthread_mutex_unlock(&thread->lock);
 	return leads;
@@ -179,6 +308,7 @@ static void thread_park(struct np_task *self, const struct np_wait *wait, void *
 	thread->must_lead = false;
 	if (!wait->commit(self, arg))
 		return;
+	note_wait(thread, wait, arg);
 	if (poller && !(poller->flags & NP_POLLER_HOST_DRIVEN))
 		follow_or_lead(thread, poller);
 	else

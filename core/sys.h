@@ -10,7 +10,6 @@
 #define NETPARK_CORE_SYS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 int np__sys_pipe(int fds[2]);
@@ -30,9 +29,6 @@ int np__sys_set_nonblock(int fd, bool nonblock);
  * said where it is sure: of a timerfd, and of an eventfd that is no semaphore.
  */
 bool np__sys_read_takes_all(int fd);
-
-/* np_time(), not later and some milliseconds early, where that is cheaper to be had. */
-int64_t np__sys_time_coarse(void);
 
 /* Close, once: after EINTR the number may be somebody else's already. Return 0 or -errno. */
 int np__sys_close(int fd);

@@ -4,6 +4,8 @@
 
 NP_TLS struct np_task *np__task_current;
 
+atomic_bool np__task_times_are_wanted;
+
 struct np_task *np_task_self(void)
 {
 	if (!np__task_current)

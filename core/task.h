@@ -8,6 +8,7 @@
 
 #include <netpark/park.h>
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -89,6 +90,19 @@ static inline struct np_task *np__task_self(void)
 
 	return task ? task : np_task_self();
 }
+
+/* Has anybody ever asked for a dump, or said that he might? Then tasks note since when they wait.
+ */
+extern atomic_bool np__task_times_are_wanted;
+
+/*
+ * Append what threads wait, those whose number is above *after, and store how far it got; until all
+ * are told or @text has no more than @room left. True if there may be more.
+ */
+bool np__threads_describe(uint64_t *after, struct text *text, size_t room);
+
+/* What these call the calling thread. */
+void np__thread_set_name(const char *name);
 
 /* The calling thread's own task, whatever runs on it. */
 struct np_task *np__thread_task(void);

@@ -80,3 +80,11 @@ void np__text_print_deadline(struct text *text, int64_t deadline_ns)
 		np__text_put(text, ", deadline passed");
 	}
 }
+
+void np__text_print_age(struct text *text, int64_t since_ns)
+{
+	if (since_ns == 0)
+		return;
+	np__text_put(text, ", ");
+	np__text_print_duration(text, np_time() - since_ns);
+}

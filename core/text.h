@@ -37,4 +37,7 @@ void np__text_print_duration(struct text *text, int64_t duration_ns);
 /* ", deadline in 29.5 s"; nothing if @deadline_ns is 0, that is, none. */
 void np__text_print_deadline(struct text *text, int64_t deadline_ns);
 
+/* ", 3 minutes": how long @since_ns is past; nothing if that is 0, that is, not known. */
+void np__text_print_age(struct text *text, int64_t since_ns);
+
 #endif /* NETPARK_CORE_TEXT_H */

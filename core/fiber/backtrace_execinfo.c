@@ -37,12 +37,12 @@ static size_t distance(const void *from, const void *to)
 	return (size_t)((const char *)to - (const char *)from);
 }
 
-/* "echo(serve+0x41)", "echo(+0x1341)" */
-static void put_place(const void *address, struct text *text)
+/* "echo(serve+0x41)", "echo(+0x1341)"; @inside is an address of the same function. */
+static void put_place(const void *address, const void *inside, struct text *text)
 {
 	Dl_info info;
 
-	if (!dladdr(address, &info))
+	if (!dladdr(inside, &info))
 		np__text_print(text, "%p", address);
 	else if (info.dli_sname)
 		np__text_print(text, "%s(%s+%#zx)", file_name(info.dli_fname), info.dli_sname,
@@ -56,8 +56,11 @@ static void put_place(const void *address, struct text *text)
 static void put_frames(const struct frames *frames, int hidden, struct text *text)
 {
 	for (int i = hidden; i < frames->count; i++) {
+		const char *address = frames->addresses[i];
+
 		np__text_put(text, "\t");
-		put_place(frames->addresses[i], text);
+		/* Where it returns to is another function if the call was the last thing in it. */
+		put_place(address, address - 1, text);
 		np__text_put(text, "\n");
 	}
 }
@@ -81,5 +84,5 @@ void np__backtrace_here(struct text *text)
 
 void np__backtrace_name(const void *address, struct text *text)
 {
-	put_place(address, text);
+	put_place(address, address, text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* core/fiber/blocking.c - threads for calls that block: started when there is none idle. */
+#include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
 #include "core/ticket.h"
 
@@ -139,9 +140,21 @@ static int submit(struct blocking_pool *pool, struct job *job)
 	return error;
 }
 
+static int describe(const struct np_wait *wait, void *ticket, char *buf, size_t size)
+{
+	const struct job *job = container_of(ticket, struct job, ticket);
+	struct text text;
+
+	np__text_init(&text, buf, size);
+	np__text_print(&text, "%s ", wait->what);
+	np__backtrace_name((const void *)(uintptr_t)job->fn, &text);
+	return (int)text.length;
+}
+
 static const struct np_wait blocking_wait = {
 	.what = "blocking call",
 	.commit = np__ticket_commit,
+	.describe = describe,
 };
 
 int np_blocking(int (*fn)(void *arg), void *arg)

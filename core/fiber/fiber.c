@@ -31,6 +31,8 @@ void np_set_name(const char *name)
 
 	if (self)
 		self->name = name;
+	else
+		np__thread_set_name(name);
 }
 
 size_t np_stack_used(void)

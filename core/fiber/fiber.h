@@ -31,7 +31,8 @@ enum {
 	FIBER_BEGUN = 2, /* worker is known and stays */
 	FIBER_ASKED = 4, /* to end: np_cancel() */
 	FIBER_ENDED = 8,
-	FIBER_STATE_BITS = 8,
+	FIBER_WORKER_SHIFT = 8, /* of BEGUN ones: the index of their worker, in 16 bits */
+	FIBER_STATE_BITS = 24,
 };
 
 struct fiber {
@@ -46,6 +47,8 @@ struct fiber {
 	void *arg;
 	const struct np_wait *wait; /* what it is parked for, or NULL */
 	void *wait_arg;
+	int64_t since;      /* when its worker last looked around before it parked, or 0 */
+	uint32_t seen;      /* ready, by the dump of this number; under the hold */
 	uint32_t place;     /* in the table; constant */
 	uint16_t shields;   /* np_shield() */
 	bool has_been_told; /* that it was asked to end */
@@ -105,7 +108,7 @@ enum worker_sleep {
 struct worker {
 	struct runtime *runtime;
 	struct np_poller *poller;
-	struct fiber *current;  /* NULL: the worker itself */
+	struct fiber *current;  /* NULL: the worker itself; read by dumps, too */
 	struct context context; /* of its thread */
 	struct switch_note note;
 	struct switch_note grave_note; /* of the fiber that is ending */
@@ -128,11 +131,19 @@ struct worker {
 	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
 	_Atomic int sleep;               /* enum worker_sleep */
 	bool has_stolen;                 /* since it last slept */
+	atomic_bool is_held;             /* stands still: see hold.c */
+	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */
 
 	struct np_failure failure; /* of its fibers: see struct np_task */
 	struct overflow_thread overflow;
 	unsigned index;
 	pthread_t thread;
+};
+
+/* What every worker has to see to before it runs another fiber. */
+enum runtime_call {
+	CALL_FINISH = 1, /* the last fiber has ended */
+	CALL_HOLD = 2,   /* somebody wants to look at fibers */
 };
 
 struct runtime {
@@ -147,7 +158,9 @@ struct runtime {
 	_Atomic uint64_t born_outside; /* by threads; written under lock */
 	struct newborns outside;       /* theirs */
 	atomic_bool stopping;          /* main has returned */
-	atomic_bool finished;          /* the last fiber has ended */
+	atomic_uint calls;             /* of enum runtime_call */
+	pthread_mutex_t hold;          /* by who holds the workers */
+	uint32_t dumps;                /* under hold: looks at the queues */
 	atomic_uint visitors;          /* threads outside that may still touch a worker */
 	struct attendant *attendants;  /* under lock */
 	struct blocking_pool *blocking;
@@ -213,6 +226,27 @@ void np__runtime_stop(struct runtime *runtime);
 
 /* Has every fiber ended? Only sure when no more can be started. */
 bool np__runtime_is_empty(struct runtime *runtime);
+
+/* As np__runtime_hold(), until its very end, and without keeping it from anything but that. */
+struct runtime *np__runtime_visit(void);
+void np__runtime_leave(struct runtime *runtime);
+
+/* ---- hold.c ---- */
+
+/*
+ * Every worker stands still between two fibers until np__hold_end(), but for those that have not
+ * come there by @until_ns. A worker may call it, in a fiber or not: itself stands still then.
+ */
+void np__hold_begin(struct runtime *runtime, int64_t until_ns);
+void np__hold_end(struct runtime *runtime);
+
+/* By a worker that is called: stand still while it is held. False: finished. */
+bool np__hold_stay(struct worker *worker);
+
+/* ---- dump.c ---- */
+
+/* np_dump() of @runtime, or NULL for threads alone. */
+int np__dump(struct runtime *runtime, int fd);
 
 /* ---- spawn.c ---- */
 

@@ -31,6 +31,26 @@ void np__runtime_release(void)
 		pthread_mutex_unlock(&runtime_lock);
 }
 
+struct runtime *np__runtime_visit(void)
+{
+	struct runtime *runtime;
+
+	if (np__worker)
+		return np__worker->runtime;
+	pthread_mutex_lock(&runtime_lock);
+	runtime = running;
+	if (runtime)
+		atomic_fetch_add(&runtime->visitors, 1);
+	pthread_mutex_unlock(&runtime_lock);
+	return runtime;
+}
+
+void np__runtime_leave(struct runtime *runtime)
+{
+	if (runtime && !np__worker)
+		atomic_fetch_sub(&runtime->visitors, 1);
+}
+
 void np__runtime_wake_all(struct runtime *runtime)
 {
 	for (unsigned i = 0; i < runtime->worker_count; i++)
@@ -168,6 +188,7 @@ static int create(const struct np_run_options *options, struct runtime **ret_run
 	runtime->options = *options;
 	runtime->worker_count = options->workers ? options->workers : np__sys_processors();
 	pthread_mutex_init(&runtime->lock, NULL);
+	pthread_mutex_init(&runtime->hold, NULL);
 	np__fiber_table_init(&runtime->table);
 	np__newborns_init(&runtime->outside);
 	if (options->flags & NP_RUN_PIN)
@@ -198,6 +219,7 @@ static void destroy(struct runtime *runtime)
 	if (runtime->depot)
 		np__stack_depot_destroy(runtime->depot);
 	np__fiber_table_fini(&runtime->table);
+	pthread_mutex_destroy(&runtime->hold);
 	pthread_mutex_destroy(&runtime->lock);
 	free(runtime->workers);
 	free(runtime->processors);
@@ -230,7 +252,7 @@ void np__runtime_stop(struct runtime *runtime)
 
 static void finish(struct runtime *runtime)
 {
-	atomic_store(&runtime->finished, true);
+	atomic_fetch_or(&runtime->calls, CALL_FINISH);
 	np__runtime_wake_all(runtime);
 }
 

@@ -203,7 +203,7 @@ int np_go(void (*fn)(void *arg), void *arg)
  */
 void np__fiber_begin(struct fiber *fiber, struct worker *worker)
 {
-	uint64_t flags = FIBER_BEGUN;
+	uint64_t flags = FIBER_BEGUN | (uint64_t)worker->index << FIBER_WORKER_SHIFT;
 
 	fiber->worker = worker;
 	fiber->task.poller = worker->poller;
@@ -228,7 +228,7 @@ static void count_end(struct worker *worker)
 	atomic_store_explicit(&worker->ended, ended + 1, memory_order_release);
 	if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed) &&
 	    np__runtime_is_empty(runtime)) {
-		atomic_store(&runtime->finished, true);
+		atomic_fetch_or(&runtime->calls, CALL_FINISH);
 		np__runtime_wake_all(runtime);
 	}
 }

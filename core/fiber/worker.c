@@ -6,6 +6,7 @@
  * poller, messages from other threads, newborn fibers, sleep. A fiber that parks is committed while
  * it still runs: nobody can resume it anywhere else, so there is nothing to hide from.
  */
+#include "core/clock.h"
 #include "core/fiber/fiber.h"
 
 #include <errno.h>
@@ -34,11 +35,16 @@ static inline void leave_for(struct context *from, struct switch_note *note, str
 	np__note_bury(&np__worker->grave_note);
 }
 
+static inline void set_current(struct worker *worker, struct fiber *fiber)
+{
+	__atomic_store_n(&worker->current, fiber, __ATOMIC_RELAXED);
+}
+
 /* Go on with @fiber. Returns when somebody switches to @from. */
 static inline void resume(struct worker *worker, struct fiber *fiber, struct context *from,
 			  struct switch_note *note)
 {
-	worker->current = fiber;
+	set_current(worker, fiber);
 	np__task_current = &fiber->task;
 	fiber->task.budget = BUDGET;
 	fiber->wait = NULL;
@@ -48,7 +54,7 @@ static inline void resume(struct worker *worker, struct fiber *fiber, struct con
 
 static void resume_worker(struct worker *worker, struct context *from, struct switch_note *note)
 {
-	worker->current = NULL;
+	set_current(worker, NULL);
 	np__task_current = NULL;
 	leave_for(from, note, &worker->context, &worker->note, NULL);
 }
@@ -84,14 +90,21 @@ static inline void suspend(struct fiber *fiber)
 
 /* ---- the parker --------------------------------------------------------------------------- */
 
+/* For people, so it need not be exact: reading the clock costs more than a switch. */
+static inline void note_wait(struct fiber *fiber, const struct np_wait *wait, void *arg)
+{
+	fiber->wait_arg = arg;
+	fiber->wait = wait;
+	fiber->since = atomic_load_explicit(&fiber->worker->looked, memory_order_relaxed);
+}
+
 static void fiber_park(struct np_task *self, const struct np_wait *wait, void *arg,
 		       struct np_poller *poller)
 {
 	struct fiber *fiber = np__fiber_of(self);
 
 	(void)poller;
-	fiber->wait_arg = arg;
-	fiber->wait = wait;
+	note_wait(fiber, wait, arg);
 	if (wait->commit(self, arg))
 		suspend(fiber);
 	else
@@ -103,8 +116,7 @@ static void fiber_stop(struct np_task *self, const struct np_wait *wait, void *a
 {
 	struct fiber *fiber = np__fiber_of(self);
 
-	fiber->wait_arg = arg;
-	fiber->wait = wait;
+	note_wait(fiber, wait, arg);
 	suspend(fiber);
 }
 
@@ -263,7 +275,7 @@ static void turn(struct worker *worker, int64_t delta_ns)
 bool np__worker_has_messages(struct worker *worker)
 {
 	return atomic_load(&worker->inbox) || atomic_load(&worker->cancels) ||
-	       atomic_load(&worker->runtime->finished);
+	       atomic_load(&worker->runtime->calls);
 }
 
 /*
@@ -289,6 +301,8 @@ static bool run_ready(struct worker *worker)
 	worker->turns = TURNS;
 	if (!task)
 		return false;
+	if (atomic_load_explicit(&np__task_times_are_wanted, memory_order_relaxed))
+		atomic_store_explicit(&worker->looked, np__time_coarse(), memory_order_relaxed);
 	resume(worker, np__fiber_of(task), &worker->context, &worker->note);
 	return true;
 }
@@ -310,7 +324,8 @@ void np__worker_run(struct worker *worker)
 	np__worker = worker;
 	worker->error = &errno;
 	np__note_thread(&worker->note);
-	while (!atomic_load_explicit(&worker->runtime->finished, memory_order_relaxed)) {
+	while (!atomic_load_explicit(&worker->runtime->calls, memory_order_relaxed) ||
+	       np__hold_stay(worker)) {
 		look_at_messages(worker);
 		np__newborns_adopt(worker);
 		if (run_ready(worker))

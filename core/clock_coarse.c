@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sys_clock_coarse.c - the time of the kernel's last tick, which it leaves where all can read
+/* core/clock_coarse.c - the time of the kernel's last tick, which it leaves where all can read
  * it. */
-#include "core/sys.h"
+#include "core/clock.h"
 
 #include <time.h>
 
-int64_t np__sys_time_coarse(void)
+int64_t np__time_coarse(void)
 {
 	struct timespec now;
 
