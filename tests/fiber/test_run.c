@@ -256,7 +256,7 @@ static void meet(void *arg)
 	seen[(uintptr_t)arg] = pthread_self();
 	atomic_fetch_add(&counter, 1);
 	for (struct fixture_patience patience = { 0 }; atomic_load(&counter) < 2;)
-		fixture_be_patient(&patience, "a second fiber runs at the same time");
+		fixture_stay_patient(&patience, "a second fiber runs at the same time");
 }
 
 static int meet_on_two(void *arg)

@@ -43,7 +43,7 @@ static void look_at_mask(void *arg)
 	if (!is_caller)
 		atomic_fetch_add(&elsewhere, 1);
 	for (atomic_fetch_add(&done, 1); fiber_workers > 1 && atomic_load(&done) < 2;)
-		fixture_be_patient(&patience, "a second fiber runs at the same time");
+		fixture_stay_patient(&patience, "a second fiber runs at the same time");
 }
 
 static int look_in_blocking_call(void *arg)

@@ -163,19 +163,31 @@ pthread_t fixture_start_thread(void *(*run)(void *arg), void *arg)
 	return thread;
 }
 
-void fixture_be_patient(struct fixture_patience *patience, const char *condition)
-{
-	const struct timespec pause = { 0, 200 * 1000 };
-	bool asks_often = ++patience->asked % 16;
+static const struct timespec pause_between = { 0, 200 * 1000 };
 
+static void lose_patience(struct fixture_patience *patience, const char *condition)
+{
 	if (patience->give_up == 0)
 		patience->give_up = np_deadline(INT64_C(60) * 1000000000);
 	cr_assert_lt(np_time(), patience->give_up, "still waiting for: %s", condition);
+}
+
+void fixture_stay_patient(struct fixture_patience *patience, const char *condition)
+{
+	lose_patience(patience, condition);
+	nanosleep(&pause_between, NULL);
+}
+
+void fixture_be_patient(struct fixture_patience *patience, const char *condition)
+{
+	bool asks_often = ++patience->asked % 16;
+
+	lose_patience(patience, condition);
 	np_yield(); /* what is waited for may need the worker of a test that is a fiber */
 	if (np_self() && !asks_often)
-		np_sleep(pause.tv_nsec);
+		np_sleep(pause_between.tv_nsec);
 	else if (!np_self())
-		nanosleep(&pause, NULL);
+		nanosleep(&pause_between, NULL);
 }
 
 size_t fixture_parked(void)

@@ -62,6 +62,9 @@ struct fixture_patience {
 
 void fixture_be_patient(struct fixture_patience *patience, const char *condition);
 
+/* The same by a fiber that keeps its worker to itself meanwhile. */
+void fixture_stay_patient(struct fixture_patience *patience, const char *condition);
+
 /* How many tasks are parked on test_poller's descriptors now. */
 size_t fixture_parked(void);
 
