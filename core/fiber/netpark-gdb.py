@@ -26,7 +26,7 @@ import gdb
 import gdb.unwinder
 
 LIVE, BEGUN, ASKED, ENDED = 1, 2, 4, 8  # fiber.h
-STATE_BITS = 8
+STATE_BITS = 24
 PLACE_BITS = 24  # table.h
 SLAB_FIRST_BITS = 6
 STORED = 64  # bytes of a stopped fiber's stack, one of them not zero
