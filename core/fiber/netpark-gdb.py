@@ -25,13 +25,18 @@ import itertools
 import gdb
 import gdb.unwinder
 
-LIVE, BEGUN, ASKED, ENDED = 1, 2, 4, 8  # fiber.h
-STATE_BITS = 24
-PLACE_BITS = 24  # table.h
-SLAB_FIRST_BITS = 6
 STORED = 64  # bytes of a stopped fiber's stack, one of them not zero
 
 # ---- what the runtime knows ----------------------------------------------------------------------
+
+
+class Constants:
+    """Of fiber.h and table.h, as the program was built with: FIBER_LIVE is LIVE here."""
+
+    def __init__(self):
+        for name in ('LIVE', 'BEGUN', 'ASKED', 'ENDED', 'STATE_BITS', 'PLACE_BITS',
+                     'SLAB_FIRST_BITS'):
+            setattr(self, name, int(gdb.parse_and_eval('(int)FIBER_' + name)))
 
 
 def find_runtime():
@@ -44,12 +49,12 @@ def find_runtime():
     raise gdb.GdbError('no debug information of netpark: not loaded yet, or built without -g')
 
 
-def each_record(runtime):
+def each_record(runtime, constants):
     """All that were ever given out, by place."""
     left = int(runtime['table']['used'])
     for slab in itertools.count():
         first = runtime['table']['slabs'][slab]
-        count = min(left, 1 << (slab + SLAB_FIRST_BITS))
+        count = min(left, 1 << (slab + constants.SLAB_FIRST_BITS))
         yield from (first[i] for i in range(count))
         left -= count
         if left == 0:
@@ -100,11 +105,14 @@ class ThreadStacks:
 
 
 class Fiber:
-    def __init__(self, record, state, is_queued, thread):
+    def __init__(self, record, state, constants, is_queued, thread):
         self.record = record
-        self.state = state
+        self.has_begun = state & constants.BEGUN
+        self.was_asked = state & constants.ASKED
+        self.has_ended = state & constants.ENDED
         self.place = int(record['place'])
-        self.id = ((state >> STATE_BITS) + 1) << PLACE_BITS | self.place  # np__fiber_id()
+        # As np__fiber_id().
+        self.id = ((state >> constants.STATE_BITS) + 1) << constants.PLACE_BITS | self.place
         self.is_queued = is_queued
         self.thread = thread
 
@@ -116,17 +124,17 @@ class Fiber:
         return '%s "%s"' % (function, text(name)) if int(name) else function
 
     def worker(self):
-        return str(self.record['worker']['index']) if self.state & BEGUN else '-'
+        return str(self.record['worker']['index']) if self.has_begun else '-'
 
     def doing(self):
-        return self.doing_now() + (', asked to end' if self.state & ASKED else '')
+        return self.doing_now() + (', asked to end' if self.was_asked else '')
 
     def doing_now(self):
         if self.thread:
             return 'running: thread %d' % self.thread.num
-        if self.state & ENDED:
+        if self.has_ended:
             return 'ended'
-        if not self.state & BEGUN:
+        if not self.has_begun:
             return 'not begun'
         if self.is_queued or int(self.record['wait']) == 0:
             return 'ready'
@@ -149,13 +157,14 @@ class Fiber:
 
 def each_fiber():
     runtime = find_runtime()
+    constants = Constants()
     queued = queued_tasks(runtime)
     stacks = ThreadStacks()
-    for record in each_record(runtime):
+    for record in each_record(runtime, constants):
         state = int(record['state'])
-        if state & LIVE:
+        if state & constants.LIVE:
             thread = stacks.find(int(record['stack']['low']), int(record['stack']['top']))
-            yield Fiber(record, state, int(record.address) in queued, thread)
+            yield Fiber(record, state, constants, int(record.address) in queued, thread)
 
 
 # ---- frames --------------------------------------------------------------------------------------
@@ -265,7 +274,7 @@ def execute(command):
 
 def stack_pointer(fiber):
     """Of one that has stopped somewhere: if nothing else, where it goes on is stored there."""
-    if not fiber.state & BEGUN:
+    if not fiber.has_begun:
         raise gdb.GdbError('fiber %d has not begun' % fiber.place)
     sp = int(fiber.record['context']['sp'])
     stored = gdb.selected_inferior().read_memory(sp, STORED)
