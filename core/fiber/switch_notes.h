@@ -31,7 +31,7 @@
 #endif
 
 #ifdef NP_NOTE_ASAN
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 #ifdef NP_NOTE_TSAN
 #include <sanitizer/tsan_interface.h>
@@ -94,6 +94,9 @@ static inline void np__note_bury(struct switch_note *grave)
 static inline void np__note_leave(struct switch_note *from, struct switch_note *to, bool is_dying)
 {
 #ifdef NP_NOTE_ASAN
+	/* Its frames never return, so nothing else takes back what was noted of them. */
+	if (is_dying)
+		__asan_handle_no_return();
 	__sanitizer_start_switch_fiber(is_dying ? NULL : &from->fake_stack, to->low, to->size);
 #endif
 #ifdef NP_NOTE_TSAN
