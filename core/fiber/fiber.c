@@ -38,6 +38,12 @@ void np_set_name(const char *name)
 size_t np_stack_used(void)
 {
 	const struct fiber *self = np__fiber_self();
+	size_t used;
 
-	return self ? np__stack_high_water(&self->stack) : 0;
+	if (!self)
+		return 0;
+	np__note_look_begin();
+	used = np__stack_high_water(&self->stack);
+	np__note_look_end();
+	return used;
 }

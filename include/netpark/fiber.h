@@ -91,7 +91,10 @@ NP_API int np_go(void (*fn)(void *arg), void *arg);
  * sched_yield(2). */
 NP_API void np_yield(void);
 
-/** np_sleep() - park for @duration_ns at least; 0 and less is np_yield(). Return: 0, NP_ECANCELED.
+/**
+ * np_sleep() - park for @duration_ns at least; 0 and less is np_yield(). Go: time.Sleep
+ *
+ * Return: 0; NP_ECANCELED; -ENOMEM for want of room for a timer, as in netpark/sync.h.
  */
 NP_API int np_sleep(int64_t duration_ns);
 
