@@ -5,6 +5,7 @@
  * All of a fiber but its state is its worker's, so it is read while that stands still (hold.c).
  * What is written down then goes out once they have been let go: who reads it may be one of them.
  */
+#include "core/clock.h"
 #include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
 
@@ -74,8 +75,15 @@ static void see(struct dump *dump, struct np_task *task)
 		np__fiber_of(task)->seen = dump->number;
 }
 
+/* It will keep the time, which it knows nothing of yet. */
+static void tell_time(struct worker *worker)
+{
+	if (atomic_load_explicit(&worker->looked, memory_order_relaxed) == 0)
+		atomic_store_explicit(&worker->looked, np__time_coarse(), memory_order_relaxed);
+}
+
 /* What was parked may have been made ready since: then it is in a queue. */
-static void see_queues(struct dump *dump)
+static void look_at_workers(struct dump *dump)
 {
 	struct runtime *runtime = dump->runtime;
 
@@ -85,6 +93,7 @@ static void see_queues(struct dump *dump)
 
 		if (!atomic_load(&worker->is_held))
 			continue;
+		tell_time(worker);
 		see(dump, worker->ready.first);
 		see(dump, worker->sated.first);
 		see(dump, atomic_load(&worker->inbox));
@@ -219,7 +228,7 @@ static void put_fibers(struct dump *dump)
 
 	do {
 		np__hold_begin(dump->runtime, dump->until);
-		see_queues(dump);
+		look_at_workers(dump);
 		more = put_some(dump);
 		np__hold_end(dump->runtime);
 		flush(dump);

@@ -52,9 +52,13 @@ static void handle(int signo)
 static void *serve(void *arg)
 {
 	unsigned char number;
+	sigset_t pipe;
 	ssize_t n;
 
 	(void)arg;
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, NULL); /* nobody reads it: so be it */
 	while ((n = read(watch.pipe[0], &number, 1)) != 0) {
 		int fd = n == 1 && number < NSIG ? atomic_load(&watch.signals[number].fd) : 0;
 
@@ -64,19 +68,6 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* With all signals blocked: they are for others. */
-static int start_thread(void)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&watch.thread, NULL, serve, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static int start(void)
 {
 	int error = np__sys_pipe(watch.pipe);
@@ -84,7 +75,7 @@ static int start(void)
 	if (error)
 		return error;
 	np__sys_set_nonblock(watch.pipe[0], false); /* the thread's end */
-	error = start_thread();
+	error = np__thread_start(&watch.thread, serve, NULL);
 	if (error) {
 		np__sys_close(watch.pipe[0]);
 		np__sys_close(watch.pipe[1]);
