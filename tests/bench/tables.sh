@@ -52,13 +52,20 @@ echo_table() {
 	summarize "$work/echo-$1-$2"
 }
 
-# A turn of all of them takes a good part of a second: fewer rounds, but longer ones.
-many_connections_table() {
-	short_rounds=$rounds short_seconds=$seconds
+# few_rounds COMMAND...: where a turn of all takes a good part of a second.
+few_rounds() {
+	many_rounds=$rounds
 	[ "$rounds" -le 3 ] || rounds=3
+	"$@"
+	rounds=$many_rounds
+}
+
+# Fewer rounds, but longer ones.
+many_connections_table() {
+	short_seconds=$seconds
 	seconds=$(awk -v s="$seconds" 'BEGIN { print s < 1 ? 1 : s }')
-	echo_table 10000 64 512
-	rounds=$short_rounds seconds=$short_seconds
+	few_rounds echo_table 10000 64 512
+	seconds=$short_seconds
 }
 
 table_echo() {
@@ -321,9 +328,9 @@ deadlines_table() {
 table_deadlines() {
 	deadline_echo_table
 	find_programs deadlines netpark netpark-clock libev libevent libuv go
-	for count in 1 10000 1000000; do
-		deadlines_table "$count"
-	done
+	deadlines_table 1
+	deadlines_table 10000
+	few_rounds deadlines_table 1000000
 }
 
 table_wake() {
