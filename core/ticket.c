@@ -33,14 +33,6 @@ void np__wakeups_settle(struct wakeups *wakeups)
 	}
 }
 
-/* With the lock of the queue, which nobody can have had since: the ticket is open. */
-static void park_and_unlock(struct ticket *ticket)
-{
-	ticket->home = np__this_thread();
-	atomic_store_explicit(&ticket->state, TICKET_PARKED, memory_order_relaxed);
-	__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
-}
-
 bool np__ticket_commit(struct np_task *task, void *arg)
 {
 	struct ticket *ticket = arg;
@@ -48,7 +40,7 @@ bool np__ticket_commit(struct np_task *task, void *arg)
 
 	(void)task;
 	if (ticket->lock) {
-		park_and_unlock(ticket);
+		np__ticket_publish(ticket);
 		return true;
 	}
 	if (atomic_compare_exchange_strong(&ticket->state, &state, TICKET_PARKED))

@@ -95,6 +95,14 @@ static inline void np__ticket_keep(struct ticket *ticket, uint32_t *lock, uint32
 	ticket->given = given;
 }
 
+/* With the lock of the queue, which nobody can have had since: the ticket is open. */
+static inline void np__ticket_publish(struct ticket *ticket)
+{
+	ticket->home = np__this_thread();
+	atomic_store_explicit(&ticket->state, TICKET_PARKED, memory_order_relaxed);
+	__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
+}
+
 /* np__ticket_wait() when there is more to it than to park. */
 int np__ticket_wait_slowly(struct ticket *ticket, const struct np_wait *wait, int64_t deadline_ns);
 
@@ -113,7 +121,12 @@ static inline int np__ticket_wait(struct ticket *ticket, const struct np_wait *w
 
 	if (deadline_ns != 0 || np__task_is_canceled(self))
 		return np__ticket_wait_slowly(ticket, wait, deadline_ns);
-	self->parker->park(self, wait, ticket, NULL);
+	if (ticket->lock && self->parker->stop) {
+		np__ticket_publish(ticket);
+		self->parker->stop(self, wait, ticket);
+	} else {
+		self->parker->park(self, wait, ticket, NULL);
+	}
 	return atomic_load(&ticket->state);
 }
 

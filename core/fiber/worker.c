@@ -157,7 +157,18 @@ static inline void warm_up(const struct fiber *fiber)
 		__builtin_prefetch(stack + 64 * line, 1);
 }
 
-static void fiber_ready(struct np_task *list)
+/* Tasks of @worker. */
+static inline void hand_over(struct worker *worker, struct np_task *first, struct np_task *last)
+{
+	if (worker == np__worker)
+		run_queue_append(&worker->ready, first, last);
+	else if (np__worker)
+		send(worker, first, last);
+	else
+		send_from_outside(worker, first, last);
+}
+
+static NP_APART void ready_many(struct np_task *list)
 {
 	while (list) {
 		struct worker *worker = np__fiber_of(list)->worker;
@@ -170,13 +181,23 @@ static void fiber_ready(struct np_task *list)
 			warm_up(np__fiber_of(last));
 		}
 		list = last->next;
-		if (worker == np__worker)
-			run_queue_append(&worker->ready, first, last);
-		else if (np__worker)
-			send(worker, first, last);
-		else
-			send_from_outside(worker, first, last);
+		hand_over(worker, first, last);
 	}
+}
+
+static void fiber_ready(struct np_task *list)
+{
+	struct fiber *first;
+
+	if (!list)
+		return;
+	if (list->next) {
+		ready_many(list);
+		return;
+	}
+	first = np__fiber_of(list);
+	warm_up(first);
+	hand_over(first->worker, list, list);
 }
 
 static void yield(struct fiber *fiber)

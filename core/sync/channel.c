@@ -73,11 +73,11 @@ int np_channel_close(struct np_channel *channel)
 	return result;
 }
 
-/* With the lock, which is given. */
-static int wait_in(struct np_channel *channel, struct np_select_case *self,
-		   const struct np_wait *kind, int64_t deadline_ns)
+/* With the lock, which is given. Of its case others look at nothing but what is set here. */
+static NP_IN_PLACE int wait_in(struct np_channel *channel, struct np_wait_queue *queue,
+			       void *element, const struct np_wait *kind, int64_t deadline_ns)
 {
-	struct np_wait_queue *queue = channel_queue(channel, self->operation);
+	struct np_select_case self;
 	struct ticket ticket;
 	int result = np__ticket_draw(&ticket);
 
@@ -86,31 +86,26 @@ static int wait_in(struct np_channel *channel, struct np_select_case *self,
 		return result;
 	}
 	np__ticket_keep(&ticket, &channel->lock, 0);
-	self->waiter.ticket = &ticket;
-	self->waiter.result = 0;
-	wait_queue_push(queue, &self->waiter);
-	result = np__sync_wait(queue, &channel->lock, &self->waiter, kind, deadline_ns);
-	return result ? result : self->result;
+	self.element = element;
+	self.waiter.ticket = &ticket;
+	self.waiter.result = 0;
+	wait_queue_push(queue, &self.waiter);
+	result = np__sync_wait(queue, &channel->lock, &self.waiter, kind, deadline_ns);
+	return result ? result : self.result;
 }
 
-static int wait_to_send(struct np_channel *channel, const void *element, int64_t deadline_ns)
+static NP_APART int wait_to_send(struct np_channel *channel, const void *element,
+				 int64_t deadline_ns)
 {
-	struct np_select_case self = {
-		.element = (void *)(uintptr_t)element, /* of a sender only reads */
-		.operation = NP_SELECT_SEND,
-	};
+	void *only_read = (void *)(uintptr_t)element;
 
-	return wait_in(channel, &self, &send_wait, deadline_ns);
+	return wait_in(channel, &channel->senders, only_read, &send_wait, deadline_ns);
 }
 
-static int wait_to_receive(struct np_channel *channel, void *ret_element, int64_t deadline_ns)
+static NP_APART int wait_to_receive(struct np_channel *channel, void *ret_element,
+				    int64_t deadline_ns)
 {
-	struct np_select_case self = {
-		.element = ret_element,
-		.operation = NP_SELECT_RECEIVE,
-	};
-
-	return wait_in(channel, &self, &receive_wait, deadline_ns);
+	return wait_in(channel, &channel->receivers, ret_element, &receive_wait, deadline_ns);
 }
 
 /* -EAGAIN where a deadline below 0 forbids to wait. */

@@ -29,13 +29,15 @@ struct np_channel {
 	unsigned char ring[];
 };
 
-/* One word is the size that matters most: a pointer. */
+/* Of the sizes that matter most, a pointer and a number, without a call. */
 static inline void channel_copy(const struct np_channel *channel, void *to, const void *from)
 {
 	if (!to || !from) /* dropped, or of no size */
 		return;
 	if (channel->element_size == sizeof(uint64_t))
 		memcpy(to, from, sizeof(uint64_t));
+	else if (channel->element_size == sizeof(uint32_t))
+		memcpy(to, from, sizeof(uint32_t));
 	else if (channel->element_size)
 		memcpy(to, from, channel->element_size);
 }

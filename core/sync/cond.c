@@ -35,8 +35,12 @@ static int wait_for_signal(struct np_cond *cond, struct np_mutex *mutex, struct 
 
 	np__spin_lock(&cond->lock);
 	wait_queue_push(&cond->waiters, &self);
-	np__spin_unlock(&cond->lock);
-	np_mutex_unlock(mutex);
+	if (np__mutex_unlock_unwanted(mutex)) {
+		np__ticket_keep(ticket, &cond->lock, 0);
+	} else {
+		np__spin_unlock(&cond->lock);
+		np_mutex_unlock(mutex);
+	}
 	result = np__sync_wait(&cond->waiters, &cond->lock, &self, &cond_wait, deadline_ns);
 	np_mutex_lock(mutex);
 	return result;

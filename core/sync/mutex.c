@@ -180,7 +180,7 @@ static uint32_t pass_on(struct np_mutex *mutex, uint32_t state, struct wakeups *
 	while ((first = mutex->waiters.first)) {
 		bool has_lost = ((struct contender *)first)->has_lost;
 
-		wait_queue_remove(&mutex->waiters, first);
+		wait_queue_pop(&mutex->waiters, first);
 		if (np__ticket_claim(first->ticket, has_lost ? HANDED : COMPETE, wakeups))
 			return has_lost ? state : (state | WOKEN) & ~(uint32_t)LOCKED;
 	}
@@ -202,16 +202,19 @@ static int unlock_slowly(struct np_mutex *mutex)
 	return 0;
 }
 
-int np_mutex_unlock(struct np_mutex *mutex)
+bool np__mutex_unlock_unwanted(struct np_mutex *mutex)
 {
 	uint32_t state = LOCKED;
 
+	return __atomic_compare_exchange_n(&mutex->state, &state, 0, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
+
+int np_mutex_unlock(struct np_mutex *mutex)
+{
 	if (!mutex)
 		return -EINVAL;
-	if (__atomic_compare_exchange_n(&mutex->state, &state, 0, false, __ATOMIC_RELEASE,
-					__ATOMIC_RELAXED))
-		return 0;
-	return unlock_slowly(mutex);
+	return np__mutex_unlock_unwanted(mutex) ? 0 : unlock_slowly(mutex);
 }
 
 bool np__mutex_is_locked(const struct np_mutex *mutex)

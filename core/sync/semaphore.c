@@ -39,7 +39,7 @@ static void serve(struct np_semaphore *semaphore, struct wakeups *wakeups)
 
 		if (permits > semaphore->count)
 			break;
-		wait_queue_remove(&semaphore->waiters, first);
+		wait_queue_pop(&semaphore->waiters, first);
 		if (np__ticket_claim(first->ticket, 0, wakeups))
 			semaphore->count -= permits;
 	}

@@ -53,6 +53,17 @@ static inline void wait_queue_remove(struct np_wait_queue *queue, struct np_wait
 		queue->last = waiter->previous;
 }
 
+/* Take out @first, which is the first. */
+static inline void wait_queue_pop(struct np_wait_queue *queue, struct np_waiter *first)
+{
+	first->is_queued = false;
+	queue->first = first->next;
+	if (first->next)
+		first->next->previous = NULL;
+	else
+		queue->last = NULL;
+}
+
 /*
  * Claim the first whose wait has not ended otherwise, with the result that it wishes, and take it
  * out. NULL if there is none. The claimed one is there until np__wakeups_send().
@@ -63,7 +74,7 @@ static inline struct np_waiter *wait_queue_claim(struct np_wait_queue *queue,
 	struct np_waiter *waiter;
 
 	while ((waiter = queue->first)) {
-		wait_queue_remove(queue, waiter);
+		wait_queue_pop(queue, waiter);
 		if (np__ticket_claim(waiter->ticket, waiter->result, wakeups))
 			return waiter;
 	}

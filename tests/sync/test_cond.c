@@ -191,8 +191,17 @@ static void signal_it(void)
 Test(scripted_cond, a_signal_before_it_is_parked_is_not_missed)
 {
 	scripted.before_commit = signal_it;
-	cr_assert_eq(np_cond_wait(&cond, &mutex), 0);
+	scripted.task.poller = poller;
+	cr_assert_eq(np_cond_wait_until(&cond, &mutex, np_deadline(HOUR)), 0);
 	cr_assert_eq(scripted.refusals, 1);
+}
+
+/* Without a deadline, and with nobody to be woken by the mutex, nobody can come before that. */
+Test(scripted_cond, a_signal_as_soon_as_it_is_parked_is_not_missed)
+{
+	scripted.parked[0] = signal_it;
+	cr_assert_eq(np_cond_wait(&cond, &mutex), 0);
+	cr_assert_eq(scripted.parks, 1);
 }
 
 Test(scripted_cond, a_signal_before_it_is_parked_beats_a_deadline_that_is_past)
