@@ -41,6 +41,15 @@ void np__context_init(struct context *context, void *top, context_entry *entry);
 void *np__context_switch(struct context *from, struct context *to, void *arg);
 
 /*
+ * The same, for who leaves @from where @to was most likely left, too, as fibers do that wait.
+ *
+ * Processors expect a return to go where the last call came from. After a jump to another stack
+ * that is wrong for each return there is; after a return to the same place it is right for as long
+ * as both stacks have come there the same way. But who comes back elsewhere is better jumped to.
+ */
+void *np__context_switch_alike(struct context *from, struct context *to, void *arg);
+
+/*
  * Call @fn, here, in such a way that an unwinder which begins in it comes from np__context_visit()
  * to where @context left. @context does not run meanwhile and is not changed; any thread. False,
  * with nothing called, where nobody has written how (visit_none.c).

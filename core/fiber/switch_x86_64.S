@@ -7,17 +7,15 @@
  *
  *	 0 mxcsr   4 x87 control word   8 r15  16 r14  24 r13  32 r12  40 rbx  48 rbp  56 where to go on
  *
- * The switch goes on by a jump: to an address that the shadow stack of a processor with CET does
- * not have on top. So nothing here is marked as fit for shadow stacks, and no program is that has it
- * linked in.
+ * The switch goes on by a jump or by a return: to an address that the shadow stack of a processor
+ * with CET does not have on top. So nothing here is marked as fit for shadow stacks, and no program is
+ * that has it linked in.
  */
 #include "core/fiber/switch_asm.h"
 
 	.text
 
-/* void *np__context_switch(struct context *from, struct context *to, void *arg) */
-FUNCTION(np__context_switch)
-	.cfi_startproc
+	.macro leave_stack
 	endbr64
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
@@ -44,9 +42,10 @@ FUNCTION(np__context_switch)
 	movl	(%rsp), %r8d
 	movzwl	4(%rsp), %r9d
 	movq	%rsp, (%rdi)
+	.endm
 
-	/* From here on the other stack, which looks the same. */
-np__context_parked:
+/* The other stack looks the same. Up to where it has nothing left on it but where to go on. */
+	.macro enter_stack
 	movq	(%rsi), %rsp
 	movq	%rdx, %rax
 	cmpl	(%rsp), %r8d
@@ -74,18 +73,40 @@ np__context_parked:
 	popq	%rbp
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %rbp
-	popq	%rcx
-	.cfi_adjust_cfa_offset -8
-	.cfi_register %rip, %rcx
-	jmpq	*%rcx
+	.endm
 
+/* What it rarely needs, behind its end. */
+	.macro load_control_words
 	.cfi_restore_state
 2:	ldmxcsr	(%rsp)
 	jmp	1b
 3:	fldcw	4(%rsp)
 	jmp	4b
+	.endm
+
+/* void *np__context_switch(struct context *from, struct context *to, void *arg) */
+FUNCTION(np__context_switch)
+	.cfi_startproc
+	leave_stack
+np__context_parked:
+	enter_stack
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rcx
+	jmpq	*%rcx
+	load_control_words
 	.cfi_endproc
 END(np__context_switch)
+
+/* void *np__context_switch_alike(struct context *from, struct context *to, void *arg) */
+FUNCTION(np__context_switch_alike)
+	.cfi_startproc
+	leave_stack
+	enter_stack
+	ret
+	load_control_words
+	.cfi_endproc
+END(np__context_switch_alike)
 
 /* Where a new context begins: r12 is its entry, rax what the first switch to it passed. */
 FUNCTION(np__context_begin)

@@ -26,11 +26,14 @@ NP_TLS struct worker *np__worker;
 
 /* ---- switching ---------------------------------------------------------------------------- */
 
+/* One of the two in switch.h. */
+typedef void *context_switch(struct context *from, struct context *to, void *arg);
+
 static inline void leave_for(struct context *from, struct switch_note *note, struct context *to,
-			     struct switch_note *to_note, void *arg)
+			     struct switch_note *to_note, void *arg, context_switch *how)
 {
 	np__note_leave(note, to_note, note == &np__worker->grave_note);
-	np__context_switch(from, to, arg);
+	how(from, to, arg);
 	np__note_arrive(note);
 	np__note_bury(&np__worker->grave_note);
 }
@@ -42,24 +45,25 @@ static inline void set_current(struct worker *worker, struct fiber *fiber)
 
 /* Go on with @fiber. Returns when somebody switches to @from. */
 static inline void resume(struct worker *worker, struct fiber *fiber, struct context *from,
-			  struct switch_note *note)
+			  struct switch_note *note, context_switch *how)
 {
 	set_current(worker, fiber);
 	np__task_current = &fiber->task;
 	fiber->task.budget = BUDGET;
 	fiber->wait = NULL;
 	*worker->error = fiber->error;
-	leave_for(from, note, &fiber->context, &fiber->note, fiber);
+	leave_for(from, note, &fiber->context, &fiber->note, fiber, how);
 }
 
 static void resume_worker(struct worker *worker, struct context *from, struct switch_note *note)
 {
 	set_current(worker, NULL);
 	np__task_current = NULL;
-	leave_for(from, note, &worker->context, &worker->note, NULL);
+	leave_for(from, note, &worker->context, &worker->note, NULL, np__context_switch);
 }
 
-static inline void leave(struct worker *worker, struct context *from, struct switch_note *note)
+static inline void leave(struct worker *worker, struct context *from, struct switch_note *note,
+			 context_switch *how)
 {
 	struct np_task *next = worker->turns > 0 ? run_queue_take(&worker->ready) : NULL;
 
@@ -68,24 +72,24 @@ static inline void leave(struct worker *worker, struct context *from, struct swi
 		return;
 	}
 	worker->turns--;
-	resume(worker, np__fiber_of(next), from, note);
+	resume(worker, np__fiber_of(next), from, note, how);
 }
 
 void np__worker_leave(struct worker *worker, struct context *from, struct switch_note *note)
 {
-	leave(worker, from, note);
+	leave(worker, from, note, np__context_switch);
 }
 
 /*
  * Until somebody resumes it. errno is the thread's, and fibers share that. Its address comes from
  * the worker: what a compiler knows of a thread-local variable's address must not matter here.
  */
-static inline void suspend(struct fiber *fiber)
+static inline void suspend(struct fiber *fiber, context_switch *how)
 {
 	struct worker *worker = fiber->worker;
 
 	fiber->error = *worker->error;
-	leave(worker, &fiber->context, &fiber->note);
+	leave(worker, &fiber->context, &fiber->note, how);
 }
 
 /* ---- the parker --------------------------------------------------------------------------- */
@@ -106,7 +110,7 @@ static void fiber_park(struct np_task *self, const struct np_wait *wait, void *a
 	(void)poller;
 	note_wait(fiber, wait, arg);
 	if (wait->commit(self, arg))
-		suspend(fiber);
+		suspend(fiber, np__context_switch_alike);
 	else
 		fiber->wait = NULL;
 }
@@ -117,7 +121,7 @@ static void fiber_stop(struct np_task *self, const struct np_wait *wait, void *a
 	struct fiber *fiber = np__fiber_of(self);
 
 	note_wait(fiber, wait, arg);
-	suspend(fiber);
+	suspend(fiber, np__context_switch_alike);
 }
 
 /*
@@ -216,7 +220,7 @@ static void yield(struct fiber *fiber)
 		}
 	}
 	np__worker_queue(worker, &fiber->task);
-	suspend(fiber);
+	suspend(fiber, np__context_switch);
 }
 
 /*
@@ -229,7 +233,7 @@ static void fiber_yield(struct np_task *self)
 
 	run_queue_append(&fiber->worker->sated, self, self);
 	fiber->worker->shares++;
-	suspend(fiber);
+	suspend(fiber, np__context_switch);
 }
 
 static int fiber_attend(struct np_task *self, struct np_poller *poller)
@@ -324,7 +328,7 @@ static bool run_ready(struct worker *worker)
 		return false;
 	if (atomic_load_explicit(&np__task_times_are_wanted, memory_order_relaxed))
 		atomic_store_explicit(&worker->looked, np__time_coarse(), memory_order_relaxed);
-	resume(worker, np__fiber_of(task), &worker->context, &worker->note);
+	resume(worker, np__fiber_of(task), &worker->context, &worker->note, np__context_switch);
 	return true;
 }
 
