@@ -102,10 +102,12 @@ struct np_parker {
 		     struct np_poller *poller);
 
 	/**
-	 * stop() - park a task that was published already, and may have been made ready since
+	 * stop() - park a task that was published already, and may have been made ready since, by
+	 * any thread
 	 *
-	 * As park() for reports of the task's home, without a commit. Needed only by a parker whose
-	 * tasks have a home.
+	 * As park(), without a commit, where that saves something: for reports of the task's home,
+	 * and for waits that end by somebody else's call. Needed only by a parker whose tasks have
+	 * a home.
 	 */
 	void (*stop)(struct np_task *self, const struct np_wait *wait, void *arg);
 
