@@ -197,8 +197,14 @@ Test(scripted_cond, a_signal_before_it_is_parked_is_not_missed)
 }
 
 /* Without a deadline, and with nobody to be woken by the mutex, nobody can come before that. */
+static void find_it_locked(void)
+{
+	cr_assert_eq(__atomic_load_n(&cond.lock, __ATOMIC_RELAXED), 1);
+}
+
 Test(scripted_cond, a_signal_as_soon_as_it_is_parked_is_not_missed)
 {
+	scripted.before_commit = find_it_locked;
 	scripted.parked[0] = signal_it;
 	cr_assert_eq(np_cond_wait(&cond, &mutex), 0);
 	cr_assert_eq(scripted.parks, 1);
