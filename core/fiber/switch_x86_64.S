@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/fiber/switch_x86_64.S - see switch.h. System V ABI: rbx, rbp, r12 to r15 are kept, and the
- * control words of SSE and x87, which are only loaded if they differ: loading is slow.
+ * control words of SSE and x87, which are only loaded if they differ: loading is slow. mxcsr has status
+ * flags below its control bits (0xffc0); these stay what they are. Those of x87 are cleared where its
+ * control word is loaded: what was raised in one context must not trap in another.
  *
  * A context that does not run, from its stack pointer up:
  *
@@ -48,7 +50,8 @@
 	.macro enter_stack
 	movq	(%rsi), %rsp
 	movq	%rdx, %rax
-	cmpl	(%rsp), %r8d
+	xorl	(%rsp), %r8d
+	testl	$0xffc0, %r8d
 	jne	2f
 1:	cmpw	4(%rsp), %r9w
 	jne	3f
@@ -78,14 +81,17 @@
 /* What it rarely needs, behind its end. */
 	.macro load_control_words
 	.cfi_restore_state
-2:	ldmxcsr	(%rsp)
+2:	andl	$0x3f, %r8d
+	xorl	%r8d, (%rsp)
+	ldmxcsr	(%rsp)
 	jmp	1b
-3:	fldcw	4(%rsp)
+3:	fnclex
+	fldcw	4(%rsp)
 	jmp	4b
 	.endm
 
 /* void *np__context_switch(struct context *from, struct context *to, void *arg) */
-FUNCTION(np__context_switch)
+FUNCTION np__context_switch
 	.cfi_startproc
 	leave_stack
 np__context_parked:
@@ -96,20 +102,20 @@ np__context_parked:
 	jmpq	*%rcx
 	load_control_words
 	.cfi_endproc
-END(np__context_switch)
+END np__context_switch
 
 /* void *np__context_switch_alike(struct context *from, struct context *to, void *arg) */
-FUNCTION(np__context_switch_alike)
+FUNCTION np__context_switch_alike
 	.cfi_startproc
 	leave_stack
 	enter_stack
 	ret
 	load_control_words
 	.cfi_endproc
-END(np__context_switch_alike)
+END np__context_switch_alike
 
 /* Where a new context begins: r12 is its entry, rax what the first switch to it passed. */
-FUNCTION(np__context_begin)
+FUNCTION np__context_begin
 	.cfi_startproc
 	.cfi_undefined %rip	/* unwinding ends here */
 	endbr64
@@ -117,4 +123,4 @@ FUNCTION(np__context_begin)
 	callq	*%r12
 	ud2
 	.cfi_endproc
-END(np__context_begin)
+END np__context_begin

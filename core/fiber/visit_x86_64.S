@@ -11,7 +11,7 @@
 	.text
 
 /* bool np__context_visit(const struct context *context, void (*fn)(void *arg), void *arg) */
-FUNCTION(np__context_visit)
+FUNCTION np__context_visit
 	.cfi_startproc
 	endbr64
 	pushq	%rbx
@@ -37,4 +37,4 @@ FUNCTION(np__context_visit)
 	.cfi_restore %rbx
 	retq
 	.cfi_endproc
-END(np__context_visit)
+END np__context_visit
