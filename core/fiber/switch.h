@@ -11,8 +11,9 @@
  * its stack.
  *
  * Kept: what the ABI calls callee-saved, the vector registers and the floating-point control words
- * among them (rounding, exception masks); not the status flags, the signal mask and errno, which
- * worker.c sees to. Everything else is lost, as in any call.
+ * among them (rounding, exception masks); not the signal mask and errno, which worker.c sees to.
+ * The status flags are anybody's after a switch, the other context's or none, but no flag that one
+ * raised traps in another which has it unmasked. Everything else is lost, as in any call.
  */
 #ifndef NETPARK_CORE_FIBER_SWITCH_H
 #define NETPARK_CORE_FIBER_SWITCH_H
@@ -29,7 +30,8 @@ typedef void context_entry(void *arg);
 
 /*
  * Make a context that begins with @entry on the stack whose highest address is @top, aligned to 16.
- * Writes at most 256 bytes below @top and does not allocate.
+ * What it keeps of the floating-point environment is its creator's. Writes at most 640 bytes below
+ * @top, and as many more as a ucontext_t has with switch_ucontext.c; does not allocate.
  */
 void np__context_init(struct context *context, void *top, context_entry *entry);
 
