@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/fiber/switch_keeps.c - what core/fiber/switch.h promises of a switch, on any processor.
+ *
+ *	switch_keeps assembly|ucontext
+ *
+ * Nearly without inline assembly: more values of each kind than there are registers are kept across
+ * switches, in loops, so that the compiler has every callee-saved register in use.
+ */
+#include "core/fiber/switch.h"
+
+#include <fenv.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unwind.h>
+
+#define CHECK(condition, ...)                                                                      \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, __VA_ARGS__);                                              \
+			fputc('\n', stderr);                                                       \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define NOINLINE __attribute__((noinline))
+
+enum { CONTEXTS = 4, STACK_SIZE = 64 << 10, ROUNDS = 20 };
+
+static alignas(16) char stacks[CONTEXTS][STACK_SIZE];
+static struct context contexts[CONTEXTS], outside;
+static int current;
+
+/* Run @entry in each context, one after the other and again, until the last one has left. */
+static void run_all(context_entry *entry)
+{
+	for (int i = 0; i < CONTEXTS; i++)
+		np__context_init(&contexts[i], stacks[i] + STACK_SIZE, entry);
+	current = 0;
+	np__context_switch(&outside, &contexts[0], &contexts[0]);
+}
+
+/* All pass on equally often. Inline: a function of its own would save registers for its caller. */
+static inline __attribute__((always_inline)) void pass_on(void)
+{
+	int self = current;
+
+	current = (self + 1) % CONTEXTS;
+	CHECK(np__context_switch(&contexts[self], &contexts[current], &contexts[current]) ==
+		      &contexts[self],
+	      "the switch to context %d passed something else", self);
+}
+
+static void leave(void)
+{
+	int self = current++;
+
+	np__context_switch(&contexts[self], current < CONTEXTS ? &contexts[current] : &outside,
+			   &contexts[current % CONTEXTS]);
+	abort();
+}
+
+/* ---- registers ---------------------------------------------------------------------------- */
+
+typedef uint32_t vector __attribute__((vector_size(16)));
+typedef int32_t vector_of_bool __attribute__((vector_size(16)));
+
+enum { VALUES = 24 };
+
+struct values {
+	uintptr_t integers[VALUES];
+	double doubles[VALUES];
+	vector vectors[VALUES];
+};
+
+static struct values values[CONTEXTS];
+
+/* clang-format off */
+#define EACH_VALUE(X) \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) \
+	X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) \
+	X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+/* clang-format on */
+
+#define NAME(n)    v##n,
+#define READ(n)    v##n = expected[n];
+#define COMPARE(n) wrong |= v##n != expected[n];
+
+/*
+ * As far as the compiler knows, a switch may write to @expected: so the copies have to be kept.
+ * What all contexts have in common, such as the number of a round, is not in registers.
+ */
+#define DEFINE_KEEP(name, type, truth)                                                             \
+	static NOINLINE bool name(const type *expected)                                            \
+	{                                                                                          \
+		static const truth none = { 0 };                                                   \
+		type EACH_VALUE(NAME) *unused = NULL;                                              \
+                                                                                                   \
+		(void)unused;                                                                      \
+		EACH_VALUE(READ)                                                                   \
+		for (volatile int i = 0; i < ROUNDS; i++) {                                        \
+			truth wrong = { 0 };                                                       \
+                                                                                                   \
+			pass_on();                                                                 \
+			EACH_VALUE(COMPARE)                                                        \
+			if (memcmp(&wrong, &none, sizeof(wrong)))                                  \
+				return false;                                                      \
+		}                                                                                  \
+		return true;                                                                       \
+	}
+
+DEFINE_KEEP(keep_integers, uintptr_t, bool)
+DEFINE_KEEP(keep_doubles, double, bool)
+DEFINE_KEEP(keep_vectors, vector, vector_of_bool)
+
+/* Who moves its stack pointer finds what is its own from the frame pointer. */
+static NOINLINE bool keep_frame(int self)
+{
+	volatile size_t size = 32;
+	volatile char *moved = __builtin_alloca(size);
+	volatile int own = self;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		moved[0] = 1;
+		pass_on();
+		if (own != self)
+			return false;
+	}
+	return true;
+}
+
+/* What a compiler seldom keeps across a call. */
+static void keep_flags(int self)
+{
+#ifdef __powerpc64__
+	const unsigned long fields = 0xfff000ul, own = (0x248ul << self) << 12 & fields;
+	unsigned long now;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		__asm__ volatile("mtcrf 0x38, %0" : : "r"(own) : "cr2", "cr3", "cr4");
+		pass_on();
+		__asm__ volatile("mfcr %0" : "=r"(now));
+		CHECK((now & fields) == own, "context %d: CR", self);
+	}
+#endif
+	(void)self;
+}
+
+static void keep_all(void *arg)
+{
+	int self = current;
+
+	(void)arg;
+	for (int kind = self; kind < self + 3; kind++)
+		if (kind % 3 == 0)
+			CHECK(keep_integers(values[self].integers), "context %d: integers", self);
+		else if (kind % 3 == 1)
+			CHECK(keep_doubles(values[self].doubles), "context %d: doubles", self);
+		else
+			CHECK(keep_vectors(values[self].vectors), "context %d: vectors", self);
+	CHECK(keep_frame(self), "context %d: the frame pointer", self);
+	keep_flags(self);
+	leave();
+}
+
+static void check_registers(void)
+{
+	uint64_t word = 1;
+
+	for (int i = 0; i < CONTEXTS; i++)
+		for (int j = 0; j < VALUES; j++) {
+			word *= UINT64_C(0x9e3779b97f4a7c15);
+			values[i].integers[j] = (uintptr_t)(word ^ word >> 32);
+			values[i].doubles[j] = (double)word;
+			values[i].vectors[j] = (vector){ (uint32_t)word, (uint32_t)(word >> 32),
+							 (uint32_t)~word, (uint32_t)j };
+		}
+	run_all(keep_all);
+}
+
+/* ---- the floating-point environment ------------------------------------------------------- */
+
+static const int modes[CONTEXTS] = { FE_UPWARD, FE_TONEAREST, FE_DOWNWARD, FE_TOWARDZERO };
+static volatile double one = 1, three = 3;
+static volatile long double long_one = 1, long_three = 3, long_zero = 0, infinity;
+
+/* Each context has another mode than the one before. */
+static void keep_rounding(void *arg)
+{
+	int self = current;
+	double third, again;
+	long double long_third;
+
+	(void)arg;
+	CHECK(fesetround(modes[self]) == 0, "fesetround");
+	third = one / three;
+	long_third = long_one / long_three;
+	for (int i = 0; i < ROUNDS; i++) {
+		pass_on();
+		CHECK(fegetround() == modes[self], "context %d: rounding mode", self);
+		again = one / three; /* stored, which takes off what x87 has too much */
+		CHECK(again == third, "context %d: a third is another", self);
+		CHECK(long_one / long_three == long_third, "context %d: so is a long one", self);
+	}
+	CHECK((third * 3 > 1) == (modes[self] == FE_UPWARD), "rounding upward or not");
+	leave();
+}
+
+static void inherit_rounding(void *arg)
+{
+	int *ret_mode = arg;
+
+	*ret_mode = fegetround();
+	np__context_switch(&contexts[0], &outside, NULL);
+}
+
+static void check_rounding(void)
+{
+	int mode = -1;
+
+	run_all(keep_rounding);
+	CHECK(fegetround() == FE_TONEAREST, "rounding mode outside");
+
+	fesetround(FE_DOWNWARD);
+	np__context_init(&contexts[0], stacks[0] + STACK_SIZE, inherit_rounding);
+	fesetround(FE_TONEAREST);
+	np__context_switch(&outside, &contexts[0], &mode);
+	CHECK(mode == FE_DOWNWARD, "a new context does not have its creator's rounding mode");
+	CHECK(fegetround() == FE_TONEAREST, "rounding mode after a new context");
+}
+
+/*
+ * Where one context has flags of exceptions and the other traps for them, nothing traps. Not all
+ * processors have traps, and not all C libraries a function to ask for them.
+ */
+static void keep_traps(void *arg)
+{
+	int traps = 0;
+
+	(void)arg;
+#ifdef __GLIBC__
+	if (current % 2) {
+		feclearexcept(FE_ALL_EXCEPT);
+		traps = feenableexcept(FE_DIVBYZERO) < 0 ? 0 : FE_DIVBYZERO;
+	}
+#endif
+	for (int i = 0; i < ROUNDS; i++) {
+		if (!traps) {
+			feraiseexcept(FE_DIVBYZERO);
+			infinity = long_one / long_zero; /* another unit's on x86-64 */
+		}
+		pass_on();
+		CHECK(one + three == 4, "a sum");
+		CHECK(long_one + long_three == 4, "a long sum");
+#ifdef __GLIBC__
+		CHECK(fegetexcept() == traps, "context %d: traps", current);
+#endif
+	}
+	leave();
+}
+
+/* ---- stacks ------------------------------------------------------------------------------- */
+
+static NOINLINE uintptr_t misalignment(void *local)
+{
+	return (uintptr_t)local % alignof(max_align_t);
+}
+
+static void look_at_stack(void *arg)
+{
+	uintptr_t (*volatile ask)(void *) =
+		misalignment; /* or the compiler would know the answer */
+	max_align_t local;
+
+	*(uintptr_t *)arg = ask(&local);
+	np__context_switch(&contexts[0], &outside, NULL);
+}
+
+static void check_stack(bool is_ucontext)
+{
+	size_t most = 640 + (is_ucontext ? sizeof(ucontext_t) : 0);
+	uintptr_t off = 1;
+
+	memset(stacks[0], 0x55, STACK_SIZE);
+	np__context_init(&contexts[0], stacks[0] + STACK_SIZE, look_at_stack);
+	for (size_t i = 0; i < STACK_SIZE - most; i++)
+		CHECK(stacks[0][i] == 0x55, "%zu bytes below the top were written to",
+		      STACK_SIZE - i);
+	np__context_switch(&outside, &contexts[0], &off);
+	CHECK(off == 0, "the stack is off by %zu", (size_t)off);
+}
+
+static void switch_to_self(void)
+{
+	struct context self;
+
+	CHECK(np__context_switch(&self, &self, &self) == &self, "a switch to itself");
+}
+
+/* ---- unwinding ---------------------------------------------------------------------------- */
+
+struct trace {
+	uintptr_t sought; /* where a function begins */
+	int depth;
+	int found; /* at which depth, from 1 */
+};
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *frame, void *arg)
+{
+	enum { ENDLESS = 100 };
+	struct trace *trace = arg;
+	const uintptr_t thumb = 1;
+
+	trace->depth++;
+	if (((uintptr_t)_Unwind_GetRegionStart(frame) & ~thumb) == (trace->sought & ~thumb))
+		trace->found = trace->depth;
+	return trace->depth < ENDLESS ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static struct trace take_trace(context_entry *entry)
+{
+	struct trace trace = { .sought = (uintptr_t)entry };
+
+	_Unwind_Backtrace(note_frame, &trace);
+	return trace;
+}
+
+/* Below a context's entry lies what called it; libgcc may tell of the end as of a frame, too. */
+static void check_trace(const char *where, struct trace trace)
+{
+	static int below;
+
+	CHECK(trace.found > 0, "%s: %d frames, not the context's entry", where, trace.depth);
+	if (below == 0)
+		below = trace.depth - trace.found;
+	CHECK(below <= 2 && trace.depth - trace.found == below,
+	      "%s: %d frames, the context's entry is number %d", where, trace.depth, trace.found);
+}
+
+static sigjmp_buf way_out;
+static struct trace signal_trace;
+
+static void trace_context(void *arg);
+
+static void trace_signal(int number)
+{
+	(void)number;
+	signal_trace = take_trace(trace_context);
+	siglongjmp(way_out, 1);
+}
+
+/* There is no context to go on with at 0: a fault where all is saved and the stack still this one.
+ */
+static NOINLINE void trace_switch(void)
+{
+	struct context *volatile nowhere = NULL;
+	struct context self;
+
+	if (sigsetjmp(way_out, 1) == 0)
+		np__context_switch(&self, nowhere, NULL);
+}
+
+static NOINLINE void trace_raise(void)
+{
+	if (sigsetjmp(way_out, 1) == 0)
+		raise(SIGSEGV);
+}
+
+/* Not every emulator's signals can be unwound: one that has nothing to do with a switch tells. */
+static void trace_context(void *arg)
+{
+	(void)arg;
+	check_trace("in a context", take_trace(trace_context));
+	trace_raise();
+	if (signal_trace.found > 0) {
+		trace_switch();
+		check_trace("in the switch", signal_trace);
+	} else {
+		printf("signals cannot be unwound here\n");
+	}
+	np__context_switch(&contexts[0], &outside, NULL);
+}
+
+static void check_unwinding(void)
+{
+	struct sigaction act = { .sa_handler = trace_signal };
+
+	sigaction(SIGSEGV, &act, NULL);
+	np__context_init(&contexts[0], stacks[0] + STACK_SIZE, trace_context);
+	np__context_switch(&outside, &contexts[0], NULL);
+	signal(SIGSEGV, SIG_DFL);
+}
+
+int main(int argc, char **argv)
+{
+	CHECK(argc == 2, "usage: %s assembly|ucontext", argv[0]);
+	check_registers();
+	check_rounding();
+	run_all(keep_traps);
+	check_stack(strcmp(argv[1], "ucontext") == 0);
+	switch_to_self();
+	check_unwinding();
+	return 0;
+}
