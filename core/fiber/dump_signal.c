@@ -59,7 +59,7 @@ static void *serve(void *arg)
 	sigemptyset(&pipe);
 	sigaddset(&pipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe, NULL); /* nobody reads it: so be it */
-	while ((n = read(watch.pipe[0], &number, 1)) != 0) {
+	while ((n = read(watch.pipe[0], &number, 1)) > 0 || (n < 0 && errno == EINTR)) {
 		int fd = n == 1 && number < NSIG ? atomic_load(&watch.signals[number].fd) : 0;
 
 		if (fd > 0)
