@@ -5,7 +5,8 @@
  *	echo [-b epoll|poll|kqueue] [-m threads|fibers] [-w WORKERS] HOST:PORT
  *
  * Prints the address it listens on as its first line; port 0 takes a free one. SIGINT and SIGTERM
- * stop it: every connection is closed, and the exit status is 0.
+ * stop it: every connection is closed, and the exit status is 0. SIGQUIT has it say on standard error
+ * who waits for what.
  */
 #include "echo.h"
 
@@ -114,5 +115,6 @@ int main(int argc, char **argv)
 	error = catch_stop(&options.stop_fd);
 	if (error)
 		return echo_fail("pipe", error);
-	return run(&options);
+	error = np_dump_on_signal(SIGQUIT, STDERR_FILENO);
+	return error ? echo_fail("np_dump_on_signal", error) : run(&options);
 }
