@@ -5,8 +5,8 @@
  *	echo [-b epoll|poll|kqueue] [-m threads|fibers] [-w WORKERS] HOST:PORT
  *
  * Prints the address it listens on as its first line; port 0 takes a free one. SIGINT and SIGTERM
- * stop it: every connection is closed, and the exit status is 0. SIGQUIT has it say on standard error
- * who waits for what.
+ * stop it: every connection is closed, and the exit status is 0. SIGQUIT has it tell, on standard
+ * error, who waits for what.
  */
 #include "echo.h"
 

@@ -475,6 +475,26 @@ FIBER_TEST(dump, tells_who_is_ready)
 	end_waiter();
 }
 
+/* Where nobody else could run it meanwhile. */
+static int wake_and_report(void *arg)
+{
+	(void)arg;
+	cr_assert_eq(np_channel_create(sizeof(int), 0, &channel), 0);
+	start_waiter(receive_from, channel);
+	expect_waiter(waits_for("channel receive", channel));
+	cr_assert_eq(np_channel_try_send(channel, &fiber_workers), 0);
+	take_report();
+	cr_assert(has_entry("\"the waiter\" [", "[ready]:"), "%s", report);
+	end_waiter();
+	np_channel_destroy(channel);
+	return 0;
+}
+
+Test(dump, tells_who_waits_no_longer_and_has_not_run_yet)
+{
+	cr_assert_eq(fiber_run_with(wake_and_report, NULL, 1), 0);
+}
+
 static atomic_bool is_hogged;
 
 static int hog(void *arg)
