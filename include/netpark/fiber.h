@@ -118,8 +118,7 @@ NP_API bool np_is_canceled(void);
  */
 NP_API void np_shield(bool on);
 
-/** np_set_name() - what dumps call the calling fiber or thread; @name must live as long as it, or be
- * NULL. */
+/** np_set_name() - what dumps call the caller; @name must live as long as it, or be NULL. */
 NP_API void np_set_name(const char *name);
 
 /**

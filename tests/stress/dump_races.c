@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIBERS = 60, THREADS = 3, TEXT_MAX = 1 << 20 };
+enum { FIBERS = 30, THREADS = 3, TEXT_MAX = 1 << 20 };
 
 static atomic_bool over;
 static int nowhere;
@@ -200,7 +200,7 @@ static void storm(unsigned workers)
 
 int main(int argc, char **argv)
 {
-	stress_begin(argc, argv, 5);
+	stress_begin(argc, argv, 3);
 	nowhere = open("/dev/null", O_WRONLY);
 	STRESS_CHECK(np_channel_create(sizeof(uint64_t), 1, &channel) == 0, "np_channel_create");
 	stress_phase("one worker");
