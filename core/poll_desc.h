@@ -132,6 +132,13 @@ static inline bool np__poll_move_deadline(struct np_poll_desc *desc, int64_t dea
 	return timer != 0 && timer <= deadline_ns;
 }
 
+/* Is somebody parked there, or about to be? */
+static inline bool np__poll_is_waited_for(const struct np_poll_desc *desc)
+{
+	return atomic_load(&desc->slot[SIDE_READ]) >= SLOT_WAIT ||
+	       atomic_load(&desc->slot[SIDE_WRITE]) >= SLOT_WAIT;
+}
+
 /* np_poll_wait() without its checks of the arguments, by @self. */
 int np__poll_wait(struct np_poll_desc *desc, int side, struct np_task *self);
 

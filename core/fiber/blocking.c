@@ -27,6 +27,7 @@ struct blocking_pool {
 	unsigned most;
 	unsigned threads;
 	unsigned idle; /* less the jobs that are there for them */
+	unsigned jobs; /* whose fibers have not been made ready */
 	bool ending;
 };
 
@@ -59,6 +60,17 @@ void np__blocking_destroy(struct blocking_pool *pool)
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads)
+{
+	bool is_idle;
+
+	pthread_mutex_lock(&pool->lock);
+	is_idle = pool->jobs == 0;
+	*threads += pool->threads;
+	pthread_mutex_unlock(&pool->lock);
+	return is_idle;
 }
 
 /* Under lock, which is released meanwhile. NULL at the end. */
@@ -98,6 +110,7 @@ static void *run_thread(void *arg)
 		perform(job);
 		pthread_mutex_lock(&pool->lock);
 		pool->idle++;
+		pool->jobs--;
 	}
 	pool->threads--;
 	pthread_cond_signal(&pool->gone);
@@ -134,6 +147,7 @@ static int submit(struct blocking_pool *pool, struct job *job)
 	if (!error) {
 		*pool->end = job;
 		pool->end = &job->next;
+		pool->jobs++;
 		pthread_cond_signal(&pool->changed);
 	}
 	pthread_mutex_unlock(&pool->lock);

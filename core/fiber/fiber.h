@@ -113,10 +113,11 @@ struct worker {
 	struct switch_note note;
 	struct switch_note grave_note; /* of the fiber that is ending */
 	struct run_queue ready;
-	struct run_queue sated; /* have used up their budget: ready after the next look */
-	unsigned shares;        /* budgets used up since that */
-	uint32_t turns;         /* switches left before it looks at the world */
-	int *error;             /* errno of its thread */
+	struct run_queue sated;  /* have used up their budget: ready after the next look */
+	unsigned shares;         /* budgets used up since that */
+	uint32_t turns;          /* switches left before it looks at the world */
+	int *error;              /* errno of its thread */
+	_Atomic uint64_t rounds; /* times that it had something to run, or to make ready */
 
 	struct stack_pool *stacks;
 	struct fiber *spare; /* records */
@@ -133,6 +134,14 @@ struct worker {
 	bool has_stolen;                 /* since it last slept */
 	atomic_bool is_held;             /* stands still: see hold.c */
 	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */
+
+	/* deadlock.c */
+	struct np_poll_desc *hope; /* of its poller: somebody waited there */
+	size_t hope_place;
+	uint64_t quiet_rounds; /* looks is how often it has suspected since these */
+	unsigned looks;
+	unsigned vote; /* that it has cast last, with these rounds behind it */
+	uint64_t vote_rounds;
 
 	struct np_failure failure; /* of its fibers: see struct np_task */
 	struct overflow_thread overflow;
@@ -164,6 +173,12 @@ struct runtime {
 	atomic_uint visitors;          /* threads outside that may still touch a worker */
 	struct attendant *attendants;  /* under lock */
 	struct blocking_pool *blocking;
+	atomic_uint vote; /* the one that is on, or 0; the rest under lock */
+	unsigned last_vote;
+	unsigned votes;
+	bool is_second_vote;
+	bool is_deadlocked; /* and that was told */
+	int64_t vote_began;
 	struct processors *processors; /* NP_RUN_PIN: the caller's; else NULL */
 };
 
@@ -211,6 +226,24 @@ void np__newborns_search(struct worker *worker);
 
 /* Out of work: one that has stolen looks for more before it sleeps. True if there is something. */
 bool np__newborns_linger(struct worker *worker);
+
+/* ---- deadlock.c ---- */
+
+/* np__deadlock_patience() when what it looks at is not enough. */
+int64_t np__deadlock_watch(struct worker *worker);
+
+/* How long @worker may sleep, which has nothing to do: -1 for ever. It has said that it sleeps. */
+static inline int64_t np__deadlock_patience(struct worker *worker)
+{
+	const struct np_poll_desc *hope = worker->hope;
+
+	return hope && np__poll_is_waited_for(hope) ? -1 : np__deadlock_watch(worker);
+}
+
+/* ---- threads_*.c ---- */
+
+/* How many the process has, 0 if that is unknown. */
+unsigned np__sys_threads(void);
 
 /* ---- runtime.c ---- */
 
@@ -291,6 +324,9 @@ void np__group_leave(struct np_group *group, struct fiber *fiber, int error);
 int np__blocking_create(unsigned threads, const struct processors *processors,
 			struct blocking_pool **ret_pool);
 void np__blocking_destroy(struct blocking_pool *pool);
+
+/* Is no call under way? Adds the pool's threads to *threads. */
+bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads);
 
 /* ---- attend.c ---- */
 

@@ -169,7 +169,7 @@ static void run_main(void *arg)
 
 static int check_options(const struct np_run_options *options)
 {
-	if (options->flags & ~(unsigned)NP_RUN_PIN)
+	if (options->flags & ~(unsigned)(NP_RUN_PIN | NP_RUN_ALONE))
 		return np__invalid("np_run: unknown flags");
 	if (options->workers > MOST_WORKERS)
 		return np__invalid("np_run: more than 1024 workers");
@@ -325,6 +325,8 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 		error = run(runtime, &call);
 		np__overflow_uninstall();
 		unpublish();
+		if (!error && runtime->is_deadlocked)
+			error = NP_EDEADLOCK;
 	}
 	if (runtime)
 		destroy(runtime);

@@ -289,12 +289,21 @@ static void look_at_messages(struct worker *worker)
 }
 
 /* The poller's wait failed for want of memory or the like: that passes. */
-static void turn(struct worker *worker, int64_t delta_ns)
+static int turn(struct worker *worker, int64_t delta_ns)
 {
 	const struct timespec pause = { 0, 1000 * 1000 };
+	int n = np__poller_turn(worker->poller, delta_ns);
 
-	if (np__poller_turn(worker->poller, delta_ns) < 0)
+	if (n < 0)
 		nanosleep(&pause, NULL);
+	return n;
+}
+
+static inline void count_round(struct worker *worker)
+{
+	uint64_t rounds = atomic_load_explicit(&worker->rounds, memory_order_relaxed);
+
+	atomic_store_explicit(&worker->rounds, rounds + 1, memory_order_relaxed);
 }
 
 bool np__worker_has_messages(struct worker *worker)
@@ -312,8 +321,9 @@ static void wait_for_work(struct worker *worker)
 	if (np__newborns_linger(worker))
 		return;
 	atomic_store(&worker->sleep, ASLEEP);
-	if (!np__worker_has_messages(worker) && !np__newborns_find(worker))
-		turn(worker, -1);
+	if (!np__worker_has_messages(worker) && !np__newborns_find(worker) &&
+	    turn(worker, np__deadlock_patience(worker)) > 0)
+		count_round(worker); /* also if it is others who can run now */
 	if (atomic_exchange(&worker->sleep, AWAKE) == SUMMONED)
 		np__newborns_search(worker);
 }
@@ -326,6 +336,7 @@ static bool run_ready(struct worker *worker)
 	worker->turns = TURNS;
 	if (!task)
 		return false;
+	count_round(worker);
 	if (atomic_load_explicit(&np__task_times_are_wanted, memory_order_relaxed))
 		atomic_store_explicit(&worker->looked, np__time_coarse(), memory_order_relaxed);
 	resume(worker, np__fiber_of(task), &worker->context, &worker->note, np__context_switch);

@@ -48,6 +48,8 @@ enum np_error {
 	NP_ECANCELED = -10009,
 	/* No fibers run, see np_run(). */
 	NP_ENORUNTIME = -10010,
+	/* No fiber could ever run again, see np_run(). */
+	NP_EDEADLOCK = -10011,
 };
 
 /** The two directions of a descriptor, as a set. */

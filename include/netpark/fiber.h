@@ -44,6 +44,9 @@ typedef uint64_t np_fiber_id;
 enum np_run_flags {
 	/* Bind each worker to a processor of its own, as far as there are enough. */
 	NP_RUN_PIN = 1,
+	/* No thread of the program wakes fibers while they run, so who waits for each other waits
+	 * for ever even if there are such threads. See "Deadlock" at np_run(). */
+	NP_RUN_ALONE = 2,
 };
 
 /** What np_run() may be told; zero means the default for each. */
@@ -73,7 +76,18 @@ struct np_run_options {
  * blocked where kill(2) does not. What such a thread forks or executes inherits the mask; a program
  * that starts others sets theirs, see posix_spawnattr_setsigmask(3).
  *
- * Return: what @main returned; -EBUSY if the process runs fibers already; -EINVAL for nonsense in
+ * Deadlock. When every fiber waits for others (mutexes, channels, groups, ...) and nothing else can
+ * wake one, the misuse hook (np_set_misuse_hook()) is told, with who waits for what: the default
+ * hook prints that and aborts. It is told only if it is sure: no fiber sleeps, has a deadline,
+ * waits for a descriptor (a signal handler might write to its peer) or for np_blocking(), none ever
+ * waited on a poller of the program's own, and the process has no threads but netpark's, which is
+ * known on Linux; elsewhere, and for programs with other threads, NP_RUN_ALONE says so. If the hook
+ * returns, the fibers are cancelled, @main among them; those that wait even so (np_mutex_lock())
+ * are told once more and then left behind: they never run again, and what they wait for must not be
+ * touched.
+ *
+ * Return: what @main returned; NP_EDEADLOCK after a deadlock was told; -EBUSY if the process runs
+ * fibers already; -EINVAL for nonsense in
  * @options; -ENOMEM, -EAGAIN, -EMFILE, -ENFILE if the runtime could not be made. By a thread.
  */
 NP_API int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options);
