@@ -83,7 +83,8 @@ static bool is_alone(struct runtime *runtime)
 {
 	unsigned threads = runtime->worker_count;
 
-	if (runtime->attendants || !np__blocking_is_idle(runtime->blocking, &threads))
+	if (runtime->attendants || !np__blocking_is_idle(runtime->blocking, &threads) ||
+	    !np__hogs_is_idle(runtime, &threads))
 		return false;
 	return runtime->options.flags & NP_RUN_ALONE || np__sys_threads() == threads;
 }

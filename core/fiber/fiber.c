@@ -29,10 +29,17 @@ void np_set_name(const char *name)
 {
 	struct fiber *self = np__fiber_self();
 
-	if (self)
-		self->name = name;
-	else
+	if (!self) {
 		np__thread_set_name(name);
+		return;
+	}
+	self->name = name;
+	for (size_t i = 0; i < FIBER_LABEL; i++) {
+		char c = name && i < FIBER_LABEL - 1 ? *name : '\0';
+
+		__atomic_store_n(&self->label[i], c, __ATOMIC_RELAXED);
+		name += c != '\0';
+	}
 }
 
 size_t np_stack_used(void)

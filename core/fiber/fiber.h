@@ -35,6 +35,8 @@ enum {
 	FIBER_STATE_BITS = 24,
 };
 
+enum { FIBER_LABEL = 24 };
+
 struct fiber {
 	struct np_task task; /* first */
 	struct context context;
@@ -55,6 +57,7 @@ struct fiber {
 	bool is_known;      /* its id was given to somebody */
 	int error;          /* errno, while it does not run */
 	const char *name;
+	char label[FIBER_LABEL]; /* the beginning of the name, for other threads */
 	struct local_value *locals;
 
 	struct np_group *group;
@@ -173,7 +176,8 @@ struct runtime {
 	atomic_uint visitors;          /* threads outside that may still touch a worker */
 	struct attendant *attendants;  /* under lock */
 	struct blocking_pool *blocking;
-	atomic_uint vote; /* the one that is on, or 0; the rest under lock */
+	struct hog_watch *hogs; /* or NULL */
+	atomic_uint vote;       /* the one that is on, or 0; the rest under lock */
 	unsigned last_vote;
 	unsigned votes;
 	bool is_second_vote;
@@ -327,6 +331,15 @@ void np__blocking_destroy(struct blocking_pool *pool);
 
 /* Is no call under way? Adds the pool's threads to *threads. */
 bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads);
+
+/* ---- hogs.c ---- */
+
+/* Look for hogs, if the options want that. 0 or an error. */
+int np__hogs_begin(struct runtime *runtime);
+void np__hogs_end(struct runtime *runtime);
+
+/* Is it asleep? Adds its thread to *threads. */
+bool np__hogs_is_idle(struct runtime *runtime, unsigned *threads);
 
 /* ---- attend.c ---- */
 

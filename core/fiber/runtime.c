@@ -173,6 +173,8 @@ static int check_options(const struct np_run_options *options)
 		return np__invalid("np_run: unknown flags");
 	if (options->workers > MOST_WORKERS)
 		return np__invalid("np_run: more than 1024 workers");
+	if (options->hog_limit_ns < 0 || !options->hog != !options->hog_limit_ns)
+		return np__invalid("np_run: a limit for hogs wants a hook, and a hook a limit");
 	return 0;
 }
 
@@ -267,6 +269,8 @@ static int run(struct runtime *runtime, struct main_call *call)
 	np__worker = first;
 	pin(first); /* now that no other inherits it */
 	if (!error)
+		error = np__hogs_begin(runtime);
+	if (!error)
 		error = np__fiber_spawn(run_main, NULL, call, NULL);
 	if (error)
 		finish(runtime);
@@ -275,6 +279,7 @@ static int run(struct runtime *runtime, struct main_call *call)
 	np__worker = NULL;
 	while (started > 1)
 		pthread_join(runtime->workers[--started].thread, NULL);
+	np__hogs_end(runtime);
 	np_task_enter(before);
 	np__sys_processors_set(runtime->processors);
 	return error;

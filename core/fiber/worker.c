@@ -62,6 +62,12 @@ static void resume_worker(struct worker *worker, struct context *from, struct sw
 	leave_for(from, note, &worker->context, &worker->note, NULL, np__context_switch);
 }
 
+/* hogs.c looks at it, and at who runs. */
+static inline void set_turns(struct worker *worker, uint32_t turns)
+{
+	__atomic_store_n(&worker->turns, turns, __ATOMIC_RELAXED);
+}
+
 static inline void leave(struct worker *worker, struct context *from, struct switch_note *note,
 			 context_switch *how)
 {
@@ -71,7 +77,7 @@ static inline void leave(struct worker *worker, struct context *from, struct swi
 		resume_worker(worker, from, note);
 		return;
 	}
-	worker->turns--;
+	set_turns(worker, worker->turns - 1);
 	resume(worker, np__fiber_of(next), from, note, how);
 }
 
@@ -211,10 +217,10 @@ static void yield(struct fiber *fiber)
 	if (!worker->ready.first) {
 		/* Those that have not begun are the worker's to find. */
 		if (atomic_load_explicit(&worker->newborns.count, memory_order_relaxed) > 0)
-			worker->turns = 0;
+			set_turns(worker, 0);
 		/* Alone: nobody to yield to, but for what comes from outside now and then. */
 		if (worker->turns > 0) {
-			worker->turns--;
+			set_turns(worker, worker->turns - 1);
 			fiber->task.budget = BUDGET;
 			return;
 		}
@@ -333,7 +339,7 @@ static bool run_ready(struct worker *worker)
 {
 	struct np_task *task = run_queue_take(&worker->ready);
 
-	worker->turns = TURNS;
+	set_turns(worker, TURNS);
 	if (!task)
 		return false;
 	count_round(worker);

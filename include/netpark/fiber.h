@@ -58,6 +58,16 @@ struct np_run_options {
 					       256 KiB, rounded up to pages */
 	const struct runtime_poll *backend; /* default: runtime_poll_default() */
 	unsigned blocking_threads;          /* for np_blocking(), at most; default 64 */
+
+	/*
+	 * Who is told of a fiber that computes, or blocks, for hog_limit_ns without a call that
+	 * lets others run; default: nobody. Once for each time, on a thread that is there for
+	 * this and looks at the workers every half of the limit; @ns is how long it saw that, @name
+	 * the first 23 bytes of the fiber's, or NULL. The fiber goes on meanwhile.
+	 */
+	int64_t hog_limit_ns;
+	void (*hog)(np_fiber_id fiber, const char *name, int64_t ns, void *arg);
+	void *hog_arg;
 };
 
 /**
