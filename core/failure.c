@@ -42,6 +42,8 @@ const char *np_strerror(int error)
 		return "task cancelled";
 	case NP_ENORUNTIME:
 		return "no fibers run";
+	case NP_EFORKED:
+		return "inherited across fork";
 	case NP_EDEADLOCK:
 		return "all fibers are asleep";
 	default:

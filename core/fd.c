@@ -4,6 +4,7 @@
 
 #include "core/addr.h"
 #include "core/failure.h"
+#include "core/fork.h"
 #include "core/poller.h"
 #include "core/sys.h"
 
@@ -63,6 +64,7 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	atomic_init(&fd->handles, 1);
 	atomic_init(&fd->refs, 2); /* the handles', and the open descriptor's */
 	fd->sysfd = sysfd;
+	fd->generation = np__fork_generation();
 	fd->network = kind->network;
 	fd->is_listener = kind->is_listener;
 	atomic_init(&fd->may_be_drained, kind->is_tcp);
@@ -203,13 +205,21 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 
 /* ---- the poll descriptor ------------------------------------------------------------------ */
 
+/* By the parent: whose calls were under way never ends them here, and its pollers are its own. */
+static bool is_inherited(const struct np_fd *fd)
+{
+	return fd->generation != np__fork_generation();
+}
+
 /* Make one on the poller of the calling task; another task may be faster. */
 static int create_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 {
 	struct np_poller *poller = np_task_self()->poller;
 	struct np_poll_desc *expected = NULL;
-	int error = poller ? 0 : np_poller_default(&poller);
+	int error = is_inherited(fd) ? NP_EFORKED : 0;
 
+	if (!error && !poller)
+		error = np_poller_default(&poller);
 	if (!error)
 		error = np__poll_create(poller, fd->sysfd, ret_desc);
 	if (error)
@@ -299,12 +309,29 @@ int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
 
 	if (result != FD_MUTEX_BUSY)
 		return lock_error(fd, result, op);
+	if (is_inherited(fd))
+		return np__fd_fail_outside(fd, NP_EFORKED, op, NULL);
 	if (!np_task_self()->parker->park)
 		return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
 	atomic_fetch_add(&fd->refs, 1); /* asleep, it has no other hold on the memory */
 	error = lock_error(fd, np__fd_mutex_lock(&fd->mutex, side), op);
 	np__fd_drop(fd);
 	return error;
+}
+
+/*
+ * Only this process's number: the poller's registration is the parent's, the path of a listener,
+ * too, and who waits is there. Memory that calls under way had hold of is not given back.
+ */
+static int close_inherited(struct np_fd *fd)
+{
+	int error;
+
+	if (!np__fd_mutex_mark_closed(&fd->mutex))
+		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
+	error = np__sys_close(fd->sysfd);
+	np__fd_drop(fd);
+	return error ? np__fd_fail_outside(fd, error, "close", "close") : 0;
 }
 
 int np_cancel_io(struct np_fd *fd)
@@ -315,6 +342,8 @@ int np_cancel_io(struct np_fd *fd)
 
 	if (!fd)
 		return np__invalid("np_cancel_io: no handle");
+	if (is_inherited(fd))
+		return close_inherited(fd);
 	if (!np__fd_mutex_incref_and_close(&fd->mutex))
 		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
 	is_blocking = fd->is_blocking;
@@ -377,6 +406,8 @@ NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, i
 		return error;
 	if (fd->is_blocking)
 		error = NP_ENODEADLINE;
+	else if (is_inherited(fd))
+		error = NP_EFORKED;
 	else
 		error = np__fd_desc(fd, &desc);
 	if (!error)

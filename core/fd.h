@@ -41,6 +41,7 @@ struct np_fd {
 	atomic_bool is_exposed; /* the program has seen sysfd, and may have duplicated it */
 
 	/* constant again, and no call that succeeds looks at it */
+	unsigned generation;                    /* np__fork_generation() */
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 

@@ -52,6 +52,12 @@ bool np__fd_mutex_is_closed(struct fd_mutex *mutex);
 /* One more call under way, in parallel with everything. False if closed. */
 bool np__fd_mutex_incref(struct fd_mutex *mutex);
 
+/* Close, and leave everybody else alone. False if it was closed. */
+static inline bool np__fd_mutex_mark_closed(struct fd_mutex *mutex)
+{
+	return !(atomic_fetch_or(&mutex->word, FD_MUTEX_CLOSED_BIT) & FD_MUTEX_CLOSED_BIT);
+}
+
 /* Close, and wake those who sleep for a lock. True to exactly one caller ever, with a reference. */
 bool np__fd_mutex_incref_and_close(struct fd_mutex *mutex);
 

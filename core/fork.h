@@ -11,4 +11,7 @@ void np__fork_watch(void);
 /* Since then, in this process or in the one that it was forked from. */
 bool np__fork_has_happened(void);
 
+/* Another in each child: what was made under a different one was inherited. */
+unsigned np__fork_generation(void);
+
 #endif /* NETPARK_CORE_FORK_H */

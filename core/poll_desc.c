@@ -151,6 +151,8 @@ static int prepare(struct np_poll_desc *desc, int side, struct np_task *self)
 {
 	uint32_t info = atomic_load(&desc->info);
 
+	if (np__poller_is_inherited(desc->poller))
+		return NP_EFORKED;
 	if (desc->poller != self->poller && self->parker->attend) {
 		int error = self->parker->attend(self, desc->poller);
 
@@ -424,7 +426,7 @@ static uint32_t info_of(unsigned traits)
 int np__poll_create(struct np_poller *poller, int fd, struct np_poll_desc **ret_desc)
 {
 	struct np_poll_desc *desc;
-	int error = np__desc_alloc(poller, &desc);
+	int error = np__poller_is_inherited(poller) ? NP_EFORKED : np__desc_alloc(poller, &desc);
 
 	if (error)
 		return error;

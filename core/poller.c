@@ -2,7 +2,6 @@
 /* core/poller.c - making pollers, turning them, and who has the lead. */
 #include "core/poller.h"
 
-#include "core/fork.h"
 #include "core/spin.h"
 
 #include <errno.h>
@@ -39,6 +38,7 @@ int np_poller_create(const struct np_poller_options *options, struct np_poller *
 		return -ENOMEM;
 	poller->backend = options->backend ? options->backend : runtime_poll_default();
 	poller->flags = options->flags;
+	poller->generation = np__fork_generation();
 	error = poller->backend->init(&poller->state);
 	if (error) {
 		free(poller);
@@ -102,6 +102,8 @@ int np_poller_default(struct np_poller **ret_poller)
 			atomic_store(&default_poller, poller);
 		pthread_mutex_unlock(&default_lock);
 	}
+	if (!error && np__poller_is_inherited(poller))
+		error = NP_EFORKED;
 	if (!error)
 		*ret_poller = poller;
 	return error;
@@ -312,6 +314,8 @@ int np_poller_turn(struct np_poller *poller, int64_t delta_ns)
 
 	if (!poller)
 		return -EINVAL;
+	if (np__poller_is_inherited(poller))
+		return NP_EFORKED;
 	if (!np__poller_try_lead(poller))
 		return -EBUSY;
 	result = np__poller_turn(poller, delta_ns);
@@ -326,6 +330,8 @@ int np_poller_break(struct np_poller *poller)
 
 	if (!poller)
 		return -EINVAL;
+	if (np__poller_is_inherited(poller))
+		return NP_EFORKED;
 	error = poller->backend->break_wait(poller->state);
 	atomic_store(&poller->broken, true);
 	return error;

@@ -9,6 +9,7 @@
 #define NETPARK_CORE_POLLER_H
 
 #include "core/desc_table.h"
+#include "core/fork.h"
 #include "core/ticket.h"
 #include "core/timers.h"
 
@@ -21,6 +22,7 @@ struct np_poller {
 	const struct runtime_poll *backend;
 	void *state;
 	unsigned flags;
+	unsigned generation; /* np__fork_generation() */
 
 	/* atomic */
 	atomic_bool in_turn; /* from before the timers are read until the last report is handled */
@@ -37,6 +39,15 @@ struct np_poller {
 	pthread_mutex_t follow_lock;
 	struct follower *followers; /* under follow_lock */
 };
+
+/*
+ * Was it made by the process that this one was forked from? Then what the kernel knows of it is
+ * that one's, too, and who held its locks is not here to give them.
+ */
+static inline bool np__poller_is_inherited(const struct np_poller *poller)
+{
+	return poller->generation != np__fork_generation();
+}
 
 /* Arm the timer of @desc for the earlier of its deadlines, and tell a turn that would oversleep. */
 void np__poller_arm_timer(struct np_poller *poller, struct np_poll_desc *desc);

@@ -128,6 +128,8 @@ static int park_until(struct ticket *ticket, const struct np_wait *wait, const v
 	int error = poller ? 0 : np_poller_default(&poller);
 	int result;
 
+	if (!error && np__poller_is_inherited(poller))
+		error = NP_EFORKED;
 	if (!error)
 		error = np__timers_admit(&poller->timers, 1);
 	if (error)

@@ -255,6 +255,9 @@ unsigned np__sys_threads(void);
 struct runtime *np__runtime_hold(void);
 void np__runtime_release(void);
 
+/* Did fibers run in the process that this one was forked from? */
+bool np__runtime_is_inherited(void);
+
 /* Every worker shall look whether the runtime has finished. */
 void np__runtime_wake_all(struct runtime *runtime);
 

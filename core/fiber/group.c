@@ -103,7 +103,7 @@ static const struct np_wait last_wait = {
 static int wait_for_members(struct np_group *group, const struct np_wait *wait)
 {
 	struct join_ticket ticket = { .group = group };
-	int result = np__ticket_draw(&ticket.ticket);
+	int result = np__runtime_is_inherited() ? NP_EFORKED : np__ticket_draw(&ticket.ticket);
 
 	if (result)
 		return result;

@@ -3,6 +3,9 @@
 #include "core/fiber/fiber.h"
 #include "core/text.h"
 
+#include "core/fork.h"
+#include "core/misuse.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,11 +16,38 @@ enum { MOST_WORKERS = 1024 };
 static pthread_mutex_t runtime_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct runtime *running;
 
+/* A fork found it running: nothing of it is here but the thread that forked, and copies. */
+static atomic_bool is_inherited;
+
+bool np__runtime_is_inherited(void)
+{
+	return atomic_load_explicit(&is_inherited, memory_order_relaxed);
+}
+
+/* In the child. Who was a fiber there goes on as a plain thread, on the fiber's stack. */
+static void disinherit(void)
+{
+	if (!running)
+		return;
+	atomic_store(&is_inherited, true);
+	if (np__worker)
+		np_task_enter(NULL);
+	np__worker = NULL;
+}
+
+static void watch_forks(void)
+{
+	np__fork_watch(); /* its handlers run before these */
+	pthread_atfork(NULL, NULL, disinherit);
+}
+
 /* A worker's runtime cannot end under it. */
 struct runtime *np__runtime_hold(void)
 {
 	if (np__worker)
 		return np__worker->runtime;
+	if (np__runtime_is_inherited())
+		return NULL; /* who had the lock may not be here */
 	pthread_mutex_lock(&runtime_lock);
 	if (running && !atomic_load(&running->stopping))
 		return running;
@@ -309,6 +339,7 @@ static void unpublish(void)
 int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options)
 {
 	static const struct np_run_options defaults = { .workers = 0 };
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct main_call call = { .fn = main, .arg = arg };
 	struct runtime *runtime;
 	int number = errno;
@@ -321,6 +352,9 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 		return error;
 	if (np__worker)
 		return -EBUSY;
+	if (np__runtime_is_inherited())
+		return NP_EFORKED;
+	pthread_once(&once, watch_forks);
 	error = create(options ? options : &defaults, &runtime);
 	if (!error)
 		error = publish(runtime);

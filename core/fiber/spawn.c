@@ -2,7 +2,10 @@
 /* core/fiber/spawn.c - the beginning and the end of a fiber. */
 #include "core/fiber/fiber.h"
 
+#include "core/misuse.h"
+
 #include <errno.h>
+#include <unistd.h>
 
 enum { SPARE_BATCH = 32, SPARE_MOST = 96 };
 
@@ -69,16 +72,28 @@ np_fiber_id np_self(void)
 
 /* ---- the beginning ------------------------------------------------------------------------ */
 
+/* It has forked, and this is the child: there is nowhere to go. */
+static _Noreturn void end_child(void)
+{
+	np__misuse("a fiber has returned in a forked child, which has to exec or to _exit");
+	_exit(127);
+}
+
 static void run_fiber(void *arg)
 {
 	struct fiber *fiber = arg;
+	int result = 0;
 
 	np__note_arrive(&fiber->note);
 	np__note_bury(&fiber->worker->grave_note);
 	if (fiber->group)
-		np__group_leave(fiber->group, fiber, fiber->member(fiber->arg));
+		result = fiber->member(fiber->arg);
 	else
 		fiber->fn(fiber->arg);
+	if (!np__worker)
+		end_child();
+	if (fiber->group)
+		np__group_leave(fiber->group, fiber, result);
 	np__fiber_end(fiber);
 }
 
@@ -171,7 +186,7 @@ int np__fiber_spawn(void (*fn)(void *arg), int (*member)(void *arg), void *arg,
 	struct fiber *fiber;
 
 	if (!runtime)
-		return NP_ENORUNTIME;
+		return np__runtime_is_inherited() ? NP_EFORKED : NP_ENORUNTIME;
 	fiber = make(runtime, worker);
 	if (fiber) {
 		fiber->fn = fn;

@@ -50,6 +50,8 @@ enum np_error {
 	NP_ENORUNTIME = -10010,
 	/* No fiber could ever run again, see np_run(). */
 	NP_EDEADLOCK = -10011,
+	/* Made by the process that this one was forked from. */
+	NP_EFORKED = -10012,
 };
 
 /** The two directions of a descriptor, as a set. */

@@ -24,6 +24,12 @@
  * Cancellation is a request. From then on every wait of the fiber fails with NP_ECANCELED, also the
  * one under way, and every call that might wait, so that it returns from where it is and ends.
  *
+ * fork(2) may be called by fibers and by threads, and leaves the parent alone. The child has one
+ * thread and no fibers: whoever forked goes on as a plain thread, and np_go(), np_run() and
+ * np_group_join() are NP_EFORKED there. It may exec or _exit at any time, and close what it
+ * inherited (netpark/fd.h); a fiber that returns in the child is misuse. Locks that others held
+ * stay locked. Where no fibers ran at the time of the fork, the child may run some.
+ *
  * Unless said otherwise calls are for fibers and threads alike; results are 0 or a negative error.
  */
 #ifndef NETPARK_FIBER_H

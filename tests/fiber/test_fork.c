@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/fiber/test_fork.c - children of a process whose fibers run, which does not notice them. */
+#include "tests/fiber/fiber_fixture.h"
+#include "tests/support/call.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+TestSuite(forks, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
+
+static struct np_fd *ends[2], *others[2], *listener;
+static char path[64];
+static atomic_int done;
+
+static int get_number(int sysfd, void *arg)
+{
+	(void)arg;
+	return sysfd;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static int return_0(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* What the child sees; the number of the first thing that is wrong. A fiber reads from ends[0]. */
+static int look_in_child(void)
+{
+	char byte;
+	int number = np_fd_control(others[0], get_number, NULL);
+	int status = fcntl(number, F_GETFD);
+
+	if (np_self() != 0 || status < 0)
+		return 1;
+	if (np_go(nothing, NULL) != NP_EFORKED)
+		return 2;
+	if (np_run(return_0, NULL, NULL) != NP_EFORKED)
+		return 3;
+	if (np_read(ends[0], &byte, 1) != NP_EFORKED) /* somebody has the lock */
+		return 4;
+	if (np_read(others[0], &byte, 1) != NP_EFORKED)
+		return 5;
+	if (np_set_deadline(others[0], np_deadline(1000)) != NP_EFORKED)
+		return 6;
+	if (np_wait(listener, NP_READ) != NP_EFORKED)
+		return 7;
+	np_yield();
+	if (np_close(others[0]) != 0 || fcntl(number, F_GETFD) >= 0)
+		return 8;
+	if (np_close(ends[0]) != 0 || np_close(listener) != 0 || np_close(ends[1]) != 0)
+		return 9;
+	if (access(path, F_OK) < 0)
+		return 10;
+	return np_write(others[1], "x", 0) == 0 ? 0 : 11; /* needs nobody */
+}
+
+static int wait_for(void *arg)
+{
+	int status = -1;
+
+	if (waitpid(*(pid_t *)arg, &status, 0) != *(pid_t *)arg || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static int fork_and_wait(void *arg)
+{
+	pid_t child = fork();
+
+	(void)arg;
+	if (child == 0)
+		_exit(look_in_child());
+	return wait_for(&child);
+}
+
+static int read_on(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		if (np_read(ends[0], &byte, 1) != 1)
+			return -EIO;
+	return 0;
+}
+
+static void register_both(void)
+{
+	char byte;
+
+	np_set_read_deadline(others[0], np_deadline(1000));
+	cr_assert_eq(np_read(others[0], &byte, 1), NP_EDEADLINE);
+	np_set_read_deadline(others[0], 0);
+	np_set_read_deadline(listener, np_deadline(1000));
+	cr_assert_eq(np_wait(listener, NP_READ), NP_EDEADLINE);
+	np_set_read_deadline(listener, 0);
+}
+
+/* Between its reads somebody forks, by @fork_by; all it waits for goes on coming. */
+static void expect_no_harm(int (*fork_by)(void))
+{
+	struct np_group group = { 0 };
+	struct np_fd *dialled, *accepted;
+
+	fixture_fd_pair(ends);
+	fixture_fd_pair(others);
+	call_unix_path(path);
+	cr_assert_eq(np_listen("unix", path, &listener), 0);
+	register_both();
+	cr_assert_eq(np_group_go(&group, read_on, NULL), 0);
+	FIBER_UNTIL(call_inside(ends[0]) == 1);
+	for (int i = 0; i < 3; i++) {
+		int result = fork_by();
+
+		cr_assert_eq(result, 0, "the child did not get past number %d", result);
+		cr_assert_eq(np_write(ends[1], "x", 1), 1);
+	}
+	cr_assert_eq(np_group_join(&group), 0);
+	cr_assert_eq(np_dial("unix", path, 0, &dialled), 0);
+	cr_assert_eq(np_accept(listener, &accepted), 0);
+	np_close(dialled);
+	np_close(accepted);
+	np_close(listener);
+	for (int i = 0; i < 2; i++) {
+		np_close(ends[i]);
+		np_close(others[i]);
+	}
+}
+
+static int fork_here(void)
+{
+	return fork_and_wait(NULL);
+}
+
+FIBER_TEST(forks, by_a_fiber)
+{
+	expect_no_harm(fork_here);
+}
+
+static int fork_in_call(void)
+{
+	return np_blocking(fork_and_wait, NULL);
+}
+
+FIBER_TEST(forks, by_a_blocking_call)
+{
+	expect_no_harm(fork_in_call);
+}
+
+static int result_of_thread;
+
+static void *fork_in_thread(void *arg)
+{
+	result_of_thread = fork_and_wait(arg);
+	atomic_store(&done, 1);
+	return NULL;
+}
+
+static int fork_elsewhere(void)
+{
+	pthread_t thread;
+
+	atomic_store(&done, 0);
+	thread = fixture_start_thread(fork_in_thread, NULL);
+	FIBER_UNTIL(atomic_load(&done));
+	pthread_join(thread, NULL);
+	return result_of_thread;
+}
+
+FIBER_TEST(forks, by_a_plain_thread)
+{
+	expect_no_harm(fork_elsewhere);
+}
+
+static void say_so(const char *what)
+{
+	(void)what;
+	_exit(42);
+}
+
+/* A fiber of the parent's waits for the child; the child is a fiber that returns. */
+static void fork_and_return(void *arg)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		return;
+	*(int *)arg = wait_for(&child);
+	atomic_store(&done, 1);
+}
+
+FIBER_TEST(forks, that_return_are_told)
+{
+	int result = 0;
+
+	np_set_misuse_hook(say_so);
+	atomic_store(&done, 0);
+	cr_assert_eq(np_go(fork_and_return, &result), 0);
+	FIBER_UNTIL(atomic_load(&done));
+	cr_assert_eq(result, 42);
+}
+
+Test(forks, without_fibers_may_run_some)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct np_poller *poller;
+		int result = np_run(return_0, NULL, NULL);
+
+		if (result == 0 && np_poller_turn(test_poller, 0) != NP_EFORKED)
+			result = 1;
+		if (result == 0 && np_poller_create(NULL, &poller) != 0)
+			result = 2;
+		_exit(result);
+	}
+	cr_assert_eq(wait_for(&child), 0);
+}
