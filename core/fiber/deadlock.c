@@ -16,8 +16,7 @@
 #include "core/fiber/fiber.h"
 #include "core/misuse.h"
 #include "core/spin.h"
-
-#include <stdio.h>
+#include "core/text.h"
 
 enum { FEW_PLACES = 16 };
 enum { FEW_FIBERS = 8 };
@@ -81,7 +80,7 @@ static bool do_others_sleep(const struct worker *worker)
 /* Can nobody but fibers wake a fiber? Under the runtime's lock. */
 static bool is_alone(struct runtime *runtime)
 {
-	unsigned threads = runtime->worker_count;
+	unsigned threads = runtime->worker_count + np__dump_threads();
 
 	if (runtime->attendants || !np__blocking_is_idle(runtime->blocking, &threads) ||
 	    !np__hogs_is_idle(runtime, &threads))
@@ -91,68 +90,51 @@ static bool is_alone(struct runtime *runtime)
 
 /* ---- telling ------------------------------------------------------------------------------ */
 
-struct text {
-	char buf[512];
-	size_t length;
-};
-
-static size_t room(const struct text *text)
+static void put_fiber(struct text *text, const struct fiber *fiber)
 {
-	return sizeof(text->buf) - text->length;
-}
-
-static void append(struct text *text, int length)
-{
-	if (length > 0)
-		text->length += (size_t)length < room(text) ? (size_t)length : room(text) - 1;
-}
-
-static void append_fiber(struct text *text, const struct fiber *fiber)
-{
-	append(text, snprintf(text->buf + text->length, room(text), " %llu",
-			      (unsigned long long)np__fiber_id(fiber)));
+	np__text_print(text, " %llu", (unsigned long long)np__fiber_id(fiber));
 	if (fiber->name)
-		append(text,
-		       snprintf(text->buf + text->length, room(text), " (\"%.40s\")", fiber->name));
-	append(text, snprintf(text->buf + text->length, room(text), " in %s,",
-			      fiber->wait ? fiber->wait->what : "?"));
+		np__text_print(text, " (\"%.40s\")", fiber->name);
+	np__text_print(text, " in %s", fiber->wait ? fiber->wait->what : "?");
 }
 
 /* No fiber runs: all of their records can be read here. */
 static void describe(struct runtime *runtime, struct text *text)
 {
-	struct text list = { .length = 0 };
+	char buf[512];
+	struct text list;
 	struct fiber *fiber;
 	size_t count = 0;
 
+	np__text_init(&list, buf, sizeof(buf));
 	for (size_t place = 0; (fiber = np__fiber_table_at(&runtime->table, place)); place++) {
 		uint64_t state = atomic_load(&fiber->state);
 
-		if (!(state & FIBER_BEGUN) || state & FIBER_ENDED)
+		if (!(state & FIBER_BEGUN) || state & FIBER_ENDED || ++count > FEW_FIBERS)
 			continue;
-		if (++count <= FEW_FIBERS)
-			append_fiber(&list, fiber);
+		np__text_put(&list, count > 1 ? "," : "");
+		put_fiber(&list, fiber);
 	}
-	if (list.length > 0)
-		list.buf[--list.length] = '\0'; /* the last comma */
-	append(text, snprintf(text->buf, room(text), "all %zu fibers are asleep, deadlock:%s%s",
-			      count, list.buf, count > FEW_FIBERS ? ", and others" : ""));
+	np__text_print(text, "all %zu fibers are asleep, deadlock:%s%s", count, buf,
+		       count > FEW_FIBERS ? ", and others" : "");
 }
 
 /* If the hook returns they are cancelled; those that even so cannot go on are left behind. */
 static void tell(struct runtime *runtime)
 {
-	struct text text = { .length = 0 };
 	bool is_first = !runtime->is_deadlocked;
+	char buf[640];
+	struct text text;
 
 	runtime->is_deadlocked = true;
+	np__text_init(&text, buf, sizeof(buf));
 	describe(runtime, &text);
-	np__misuse(text.buf);
+	np__misuse(buf);
 	if (is_first) {
 		np__runtime_stop(runtime);
 		np__cancel_all(runtime);
 	} else {
-		atomic_store(&runtime->finished, true);
+		atomic_fetch_or(&runtime->calls, CALL_FINISH);
 		np__runtime_wake_all(runtime);
 	}
 }

@@ -132,6 +132,11 @@ static void take_away(int signo)
 		stop();
 }
 
+unsigned np__dump_threads(void)
+{
+	return atomic_load(&watch.sink) > 0;
+}
+
 int np_dump_on_signal(int signo, int fd)
 {
 	bool is_watched;

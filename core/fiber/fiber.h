@@ -288,6 +288,9 @@ bool np__hold_stay(struct worker *worker);
 /* np_dump() of @runtime, or NULL for threads alone. */
 int np__dump(struct runtime *runtime, int fd);
 
+/* How many threads np_dump_on_signal() has started: they wake nobody. */
+unsigned np__dump_threads(void);
+
 /* ---- spawn.c ---- */
 
 /* It is @worker's from now on, which runs here. */
