@@ -43,7 +43,7 @@ static void spin(int times)
 	struct fixture_patience patience = { 0 };
 
 	while (atomic_load(&told) < times)
-		fixture_be_patient(&patience, "the hog is told");
+		fixture_stay_patient(&patience, "the hog is told");
 	for (int64_t end = np_deadline(30 * MILLISECOND); np_time() < end;)
 		;
 }
@@ -93,12 +93,22 @@ static int yield_together(void *arg)
 	return yield_alone(arg);
 }
 
-/* The limit is long enough for a machine that is busy with other things. */
+/* On a machine so busy that a thread does not run for a whole limit it looks like one: once more.
+ */
+static bool is_told(int (*body)(void *arg), unsigned workers)
+{
+	for (int tries = 0; tries < 5; tries++) {
+		cr_assert_eq(run(body, workers, 250 * MILLISECOND), 0);
+		if (told == 0)
+			return false;
+	}
+	return true;
+}
+
 Test(hogs, are_not_who_yield_or_sleep)
 {
-	cr_assert_eq(run(yield_alone, 1, 250 * MILLISECOND), 0);
-	cr_assert_eq(run(yield_together, 2, 250 * MILLISECOND), 0);
-	cr_assert_eq(told, 0);
+	cr_assert_not(is_told(yield_alone, 1));
+	cr_assert_not(is_told(yield_together, 2));
 }
 
 Test(hogs, want_a_limit_and_a_hook)
