@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,16 @@ static int return_0(void *arg)
 	return 0;
 }
 
+/* A child that hangs must not outlive the test; its mask may be that of a thread of netpark's. */
+static void die_in_time(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	alarm(60);
+}
+
 /* What the child sees; the number of the first thing that is wrong. A fiber reads from ends[0]. */
 static int look_in_child(void)
 {
@@ -40,6 +51,7 @@ static int look_in_child(void)
 	int number = np_fd_control(others[0], get_number, NULL);
 	int status = fcntl(number, F_GETFD);
 
+	die_in_time();
 	if (np_self() != 0 || status < 0)
 		return 1;
 	if (np_go(nothing, NULL) != NP_EFORKED)
