@@ -103,8 +103,8 @@ struct np_run_options {
  * touched.
  *
  * Return: what @main returned; NP_EDEADLOCK after a deadlock was told; -EBUSY if the process runs
- * fibers already; -EINVAL for nonsense in
- * @options; -ENOMEM, -EAGAIN, -EMFILE, -ENFILE if the runtime could not be made. By a thread.
+ * fibers already; NP_EFORKED in a child of a process that did; -EINVAL for nonsense in @options;
+ * -ENOMEM, -EAGAIN, -EMFILE, -ENFILE if the runtime could not be made. By a thread.
  */
 NP_API int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options);
 
@@ -113,7 +113,7 @@ NP_API int np_run(int (*main)(void *arg), void *arg, const struct np_run_options
  *
  * It begins later, on this worker or on another that has nothing to do. By fibers, and by threads
  * while the runtime runs. Return: 0; -ENOMEM (memory, address space or memory maps have run out);
- * -EINVAL for no function; NP_ENORUNTIME when no fibers run.
+ * -EINVAL for no function; NP_ENORUNTIME when no fibers run, NP_EFORKED in a forked child.
  */
 NP_API int np_go(void (*fn)(void *arg), void *arg);
 
