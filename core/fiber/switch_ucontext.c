@@ -5,6 +5,7 @@
  */
 #include "core/fiber/switch.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -54,6 +55,8 @@ __attribute__((no_sanitize_address)) void *np__context_switch(struct context *fr
 	from->sp = &self;
 	other = to->sp;
 	other->arg = arg;
+	/* The mask is the thread's: a context may have been made by another, or before a change. */
+	pthread_sigmask(SIG_SETMASK, NULL, &other->registers.uc_sigmask);
 	swapcontext(&self.registers, &other->registers);
 	return self.arg;
 }
