@@ -10,7 +10,7 @@
 void np__text_init(struct text *text, char *buf, size_t size)
 {
 	*text = (struct text){ .buf = buf, .size = buf ? size : 0 };
-	if (text->size > 0)
+	if (buf && size > 0)
 		buf[0] = '\0';
 }
 
