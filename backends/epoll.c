@@ -180,7 +180,7 @@ static int epoll_runtime_wait(void *opaque, int64_t delta_ns, struct runtime_pol
 {
 	struct epoll_state *state = opaque;
 	struct epoll_event ready[RUNTIME_POLL_BATCH];
-	int count = 0;
+	struct runtime_poll_event *next = events;
 	int n;
 
 	if (capacity > RUNTIME_POLL_BATCH)
@@ -192,16 +192,17 @@ static int epoll_runtime_wait(void *opaque, int64_t delta_ns, struct runtime_pol
 		return errno == EINTR ? 0 : -errno;
 
 	for (int i = 0; i < n; i++) {
+		uint64_t tag = ready[i].data.u64;
 		uint32_t flags = flags_of(ready[i].events);
 
-		if (ready[i].data.u64 == WAKEUP_TAG) {
+		if (tag == WAKEUP_TAG) {
 			if (delta_ns != 0)
 				np__wakeup_drain(&state->wakeup);
 		} else if (flags) {
-			events[count++] = (struct runtime_poll_event){ ready[i].data.u64, flags };
+			*next++ = (struct runtime_poll_event){ tag, flags };
 		}
 	}
-	return count;
+	return (int)(next - events);
 }
 
 static int epoll_runtime_break_wait(void *opaque)

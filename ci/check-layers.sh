@@ -17,7 +17,7 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|version)\.h|core/(sys|sys_calls|misuse|addr|hints|fork|text|clock)\.h'
+base='netpark/(base|addr|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
@@ -34,7 +34,7 @@ storey 'include/netpark/channel.h' 'netpark/(base|sync)\.h'
 storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
-storey 'core/sys*.[ch] core/time.c core/misuse.[ch] core/addr.[ch] core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
+storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"
 storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
@@ -44,9 +44,9 @@ storey 'core/fd*.[ch]' "$fd"
 storey 'core/net/*.[ch]' "$net"
 
 # A file that no storey names would go unchecked.
-for file in core/*.[ch]; do
+for file in core/*.[chS]; do
 	case $file in
-	core/sys*|core/time.c|core/misuse.*|core/addr.*|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*) ;;
+	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*) ;;
 	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;

@@ -12,24 +12,26 @@ static const uint64_t GENERATION = UINT64_C(1) << TAG_PLACE_BITS;
 
 void np__desc_table_init(struct desc_table *table)
 {
-	*table = (struct desc_table){ .used = 0 };
+	*table = (struct desc_table){ .used = FIRST_PLACE, .size = FIRST_PLACE };
 }
 
 void np__desc_table_fini(struct desc_table *table)
 {
-	for (int i = 0; i < SLABS; i++)
+	for (int i = 0; i < TAG_PLACE_BITS; i++)
 		free(atomic_load(&table->slabs[i]));
 }
 
-/* A new slab, and as much room in the timers: setting a deadline never fails for want of memory. */
+/*
+ * A new slab, as large as all before, and as much room in the timers: setting a deadline never
+ * fails for want of memory.
+ */
 static int grow(struct desc_table *table, struct timers *timers)
 {
-	size_t offset;
-	unsigned slab = np__desc_slab_of(table->size, &offset);
-	size_t count = (size_t)1 << (slab + SLAB_FIRST_BITS);
+	size_t count = table->size;
+	unsigned slab = (unsigned)__builtin_ctzll((unsigned long long)count);
 	struct np_poll_desc *descs;
 
-	if (slab >= SLABS)
+	if (slab >= TAG_PLACE_BITS)
 		return -ENOMEM;
 	if (np__timers_admit(timers, count) < 0)
 		return -ENOMEM;
@@ -53,7 +55,7 @@ static struct np_poll_desc *carve(struct np_poller *poller)
 		return NULL;
 	desc = np__desc_at(table, table->used);
 	desc->poller = poller;
-	atomic_store(&desc->tag, table->used | GENERATION); /* so that no tag is ever 0 */
+	atomic_store(&desc->tag, table->used);
 	table->used++;
 	return desc;
 }
@@ -78,15 +80,9 @@ int np__desc_alloc(struct np_poller *poller, struct np_poll_desc **ret_desc)
 	return 0;
 }
 
-/* Generations whose low byte is 0 are left out: in 32 bits the tag of place 0 would become 0. */
 static void next_generation(struct np_poll_desc *desc)
 {
-	uint64_t tag = atomic_load(&desc->tag);
-
-	do
-		tag += GENERATION;
-	while (!(tag & (UINT64_C(0xff) << TAG_PLACE_BITS)));
-	atomic_store(&desc->tag, tag);
+	atomic_store(&desc->tag, atomic_load(&desc->tag) + GENERATION);
 }
 
 /*

@@ -7,6 +7,9 @@
  * it is somebody else's. A place takes the low bits, so that a backend which can only carry 32 bits
  * still has room for a few of the generation.
  *
+ * Places begin at FIRST_PLACE, and the slab whose places have bit k as their highest begins at
+ * place 2^k: so no tag is 0, and a descriptor is found without a search or a table of sizes.
+ *
  * What is freed during a turn waits in limbo until the turn has ended: the batch of reports that is
  * being handled may name it, and the check of the tag and what follows are not one atomic step.
  */
@@ -16,15 +19,14 @@
 #include "core/poll_desc.h"
 
 enum { TAG_PLACE_BITS = 24 }; /* 16 million descriptors */
-enum { SLAB_FIRST_BITS = 6 }; /* the first slab has 64, each next one twice as many */
-enum { SLABS = TAG_PLACE_BITS - SLAB_FIRST_BITS };
-enum { LIMBO_ENOUGH = 64 }; /* so many in limbo are worth a break */
+enum { FIRST_PLACE = 64 };    /* and so many in the first slab; each next one has twice as many */
+enum { LIMBO_ENOUGH = 64 };   /* so many in limbo are worth a break */
 
 struct desc_table {
 	uint32_t lock; /* for a few instructions, but when the table grows */
-	_Atomic(struct np_poll_desc *) slabs[SLABS];
-	size_t used; /* under lock: places ever given out */
-	size_t size; /* places that the slabs have */
+	_Atomic(struct np_poll_desc *) slabs[TAG_PLACE_BITS]; /* by the highest bit */
+	size_t used; /* under lock: the first place that was never given out */
+	size_t size; /* the first that no slab has */
 	size_t open; /* given out now */
 	struct np_poll_desc *free;
 	struct np_poll_desc *limbo;
@@ -43,24 +45,11 @@ bool np__desc_free(struct np_poll_desc *desc);
 /* No turn is under way: what is in limbo may be given out. */
 void np__desc_end_limbo(struct desc_table *table);
 
-/*
- * Slab k begins at place 2^(k+6) - 64. Adding 64 makes the slab the position of the highest bit and
- * the place in it the rest.
- */
-static inline unsigned np__desc_slab_of(size_t place, size_t *ret_offset)
-{
-	unsigned long long shifted = (unsigned long long)place + (1u << SLAB_FIRST_BITS);
-	unsigned top = 63u - (unsigned)__builtin_clzll(shifted);
-
-	*ret_offset = (size_t)(shifted ^ (1ull << top));
-	return top - SLAB_FIRST_BITS;
-}
-
 /* The descriptor at a place that was given out once. */
 static inline struct np_poll_desc *np__desc_at(const struct desc_table *table, size_t place)
 {
-	size_t offset;
-	unsigned slab = np__desc_slab_of(place, &offset);
+	size_t slab = (size_t)__builtin_clzll((unsigned long long)place) ^ 63u;
+	size_t offset = place ^ (size_t)1 << slab;
 
 	return &atomic_load_explicit(&table->slabs[slab], memory_order_acquire)[offset];
 }

@@ -2,7 +2,7 @@
 /* core/failure.c - texts of errors: the short ones, and the last failure of a task in full. */
 #include "core/failure.h"
 
-#include "core/text.h"
+#include "core/task.h"
 
 #include <netpark/park.h>
 #include <netpark/version.h>
@@ -73,6 +73,19 @@ struct np_failure *np__fail(int error, const char *op, const char *network)
 	failure->address.family = NP_ADDR_NONE;
 	failure->input[0] = '\0';
 	return failure;
+}
+
+void np__fail_spend(struct np_task *task)
+{
+	struct np_failure record;
+
+	if (!task->failure) {
+		np__task_spend(task);
+		return;
+	}
+	record = *task->failure;
+	np__task_spend(task);
+	*task->failure = record;
 }
 
 int np__fail_input(int error, const char *reason, const char *input)

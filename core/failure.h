@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+struct np_task;
+
 /* Go's OpError: "op network source->address: call: error", each part left out if it is not set. */
 struct np_failure {
 	int error;
@@ -32,6 +34,12 @@ struct np_failure *np__fail(int error, const char *op, const char *network);
 
 /* The failure to understand @input, for @reason. Returns @error. */
 int np__fail_input(int error, const char *reason, const char *input);
+
+/*
+ * A call of @task has failed without parking: np__task_spend(), which leaves its record alone, as
+ * those who run meanwhile would not. Or who goes on calling what fails would keep its thread.
+ */
+void np__fail_spend(struct np_task *task);
 
 /* An argument that makes no sense: @what names the call and the rule. Returns -EINVAL. */
 static inline int np__invalid(const char *what)

@@ -302,7 +302,7 @@ static int lock_error(struct np_fd *fd, enum fd_mutex_result result, const char 
 				   NULL);
 }
 
-int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
+static int lock_side(struct np_fd *fd, int side, const char *op)
 {
 	enum fd_mutex_result result = np__fd_mutex_try_lock(&fd->mutex, side);
 	int error;
@@ -316,6 +316,15 @@ int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
 	atomic_fetch_add(&fd->refs, 1); /* asleep, it has no other hold on the memory */
 	error = lock_error(fd, np__fd_mutex_lock(&fd->mutex, side), op);
 	np__fd_drop(fd);
+	return error;
+}
+
+int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
+{
+	int error = lock_side(fd, side, op);
+
+	if (error)
+		np__fail_spend(np_task_self());
 	return error;
 }
 

@@ -85,23 +85,27 @@ int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char 
 /* The lock of one side, for one call. 0, NP_ECLOSED or NP_ECANCELED; recorded for @op. */
 NP_RARE int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op);
 
-/* If nobody else is there. */
-static inline bool np__fd_try_lock(struct np_fd *fd, int side)
+/* If nobody else is there. @ret_before is for np__fd_unlock(), here and below. */
+static inline bool np__fd_try_lock(struct np_fd *fd, int side, uint64_t *ret_before)
 {
-	return np__fd_mutex_try_lock_free(&fd->mutex, side);
+	return np__fd_mutex_try_lock_free(&fd->mutex, side, ret_before);
 }
 
-static inline int np__fd_lock(struct np_fd *fd, int side, const char *op)
+static inline int np__fd_lock(struct np_fd *fd, int side, const char *op, uint64_t *ret_before)
 {
-	return np__fd_try_lock(fd, side) ? 0 : np__fd_lock_slowly(fd, side, op);
+	if (np__fd_try_lock(fd, side, ret_before))
+		return 0;
+	*ret_before = FD_MUTEX_UNKNOWN;
+	return np__fd_lock_slowly(fd, side, op);
 }
 
 /* By the one who was told that nobody is left. */
 NP_RARE void np__fd_destroy(struct np_fd *fd);
 
-static inline void np__fd_unlock(struct np_fd *fd, int side)
+static inline void np__fd_unlock(struct np_fd *fd, int side, uint64_t before)
 {
-	if (np__fd_mutex_unlock(&fd->mutex, side))
+	if (!np__fd_mutex_try_unlock(&fd->mutex, side, before) &&
+	    np__fd_mutex_unlock(&fd->mutex, side))
 		np__fd_destroy(fd);
 }
 

@@ -27,8 +27,14 @@
 #define IO_MAX     ((size_t)1 << 30) /* some systems fail at 2 GiB; a round number keeps alignment */
 #define WRITEV_MAX 1024              /* what every system's IOV_MAX allows */
 
-/* One system call. Returns as it does: a count, or -1 and errno. */
+/* One system call. A count, or -errno. */
 typedef ssize_t attempt_fn(struct np_fd *fd, void *arg);
+
+/* What a call through the C library returned, as that. */
+static ssize_t outcome(ssize_t n)
+{
+	return n < 0 ? -errno : n;
+}
 
 /* Park until @side is worth a try. */
 static int wait_ready(struct np_fd *fd, int side)
@@ -61,25 +67,26 @@ static NP_IN_PLACE int prepare(struct np_fd *fd, int side, struct np_task *self)
 	return side == SIDE_READ ? np__poll_reset(desc, side) : np__poll_check(desc, side);
 }
 
-/* After a first attempt that failed with @error: again and again, as long as that is worth it. */
-NP_APART static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, void *arg,
-				      int error)
+/* Must it wait? What it says of a handle that the poller does not have is an error like others. */
+static bool would_block(const struct np_fd *fd, ssize_t n)
 {
-	for (;;) {
-		ssize_t n;
+	return (n == -EAGAIN || n == -EWOULDBLOCK) && !fd->is_blocking;
+}
 
-		if (error != EINTR) {
-			if ((error != EAGAIN && error != EWOULDBLOCK) || fd->is_blocking)
-				return -error;
-			error = wait_ready(fd, side);
+/* After a first attempt that failed, with @n: again and again, as long as that is worth it. */
+NP_APART static ssize_t perform_again(struct np_fd *fd, int side, attempt_fn *attempt, void *arg,
+				      ssize_t n)
+{
+	while (n < 0) {
+		if (n != -EINTR) {
+			int error = would_block(fd, n) ? wait_ready(fd, side) : (int)n;
+
 			if (error)
 				return error;
 		}
 		n = attempt(fd, arg);
-		if (n >= 0)
-			return n;
-		error = errno;
 	}
+	return n;
 }
 
 /* In place, so that an attempt which succeeds at once is no call through a pointer. */
@@ -87,17 +94,26 @@ static NP_IN_PLACE ssize_t perform(struct np_fd *fd, int side, attempt_fn *attem
 {
 	ssize_t n = attempt(fd, arg);
 
-	return n >= 0 ? n : perform_again(fd, side, attempt, arg, errno);
+	return n >= 0 ? n : perform_again(fd, side, attempt, arg, n);
+}
+
+/* Unlock, and let others run if this task has had its share. */
+static inline void leave(struct np_fd *fd, int side, uint64_t before, struct np_task *self)
+{
+	np__fd_unlock(fd, side, before);
+	np__task_spend(self);
 }
 
 /*
- * Unlock, and let others run if this task has had its share. Before that the failure was recorded,
- * with the descriptor still surely ours; a success has no record that others could overwrite.
+ * The same at the end of a call that took longer, or failed. The failure was recorded before, with
+ * the descriptor still surely ours.
  */
-static inline void leave(struct np_fd *fd, int side, ssize_t n, struct np_task *self)
+static void leave_with(struct np_fd *fd, int side, ssize_t n, struct np_task *self)
 {
-	np__fd_unlock(fd, side);
-	if (n >= 0)
+	np__fd_unlock(fd, side, FD_MUTEX_UNKNOWN);
+	if (n < 0)
+		np__fail_spend(self);
+	else
 		np__task_spend(self);
 }
 
@@ -106,7 +122,8 @@ static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const
 			       attempt_fn *attempt, void *arg)
 {
 	struct np_task *self = np__task_self();
-	ssize_t n = np__fd_lock(fd, side, op);
+	uint64_t before;
+	ssize_t n = np__fd_lock(fd, side, op, &before);
 
 	if (n < 0)
 		return n;
@@ -115,14 +132,14 @@ static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const
 		n = perform(fd, side, attempt, arg);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, op, call);
-	leave(fd, side, n, self);
+	leave_with(fd, side, n, self);
 	return n;
 }
 
-/* Arguments as they nearly always are: to be taken as they are. */
-static inline bool is_plain(const struct np_fd *fd, const void *buf, size_t size)
+/* Arguments that are not as they nearly always are: to be taken as they are. */
+static inline bool is_odd(const struct np_fd *fd, const void *buf, size_t size)
 {
-	return fd && buf && size - 1 < IO_MAX;
+	return !fd || !buf || size - 1 >= IO_MAX;
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
@@ -158,26 +175,35 @@ static NP_IN_PLACE int prepare_read(struct np_fd *fd, struct np_task *self)
 	return result == POLL_ASK_KERNEL ? prepare(fd, SIDE_READ, self) : result;
 }
 
+/* After a read of @n bytes of @size: was that all there was? Nothing at all is the end. */
+static inline void note_drained(struct np_fd *fd, size_t n, size_t size)
+{
+	if (n - 1 < size - 1 || (n > 0 && fd->is_emptied))
+		fd->is_drained = true;
+}
+
 /* The end of a call that took more than one attempt, or none. */
 NP_RARE static ssize_t end_read(struct np_fd *fd, ssize_t n, size_t size, struct np_task *self)
 {
-	fd->is_drained = n > 0 && ((size_t)n < size || fd->is_emptied);
+	if (n > 0)
+		note_drained(fd, (size_t)n, size);
 	if (n < 0)
 		np__fd_fail(fd, (int)n, "read", fd->is_socket ? "recv" : "read");
-	leave(fd, SIDE_READ, n, self);
+	leave_with(fd, SIDE_READ, n, self);
 	return n;
 }
 
-NP_APART static ssize_t read_again(struct np_fd *fd, struct buffer buffer, int error,
+/* After a first read that failed, with @n. */
+NP_APART static ssize_t read_again(struct np_fd *fd, struct buffer buffer, ssize_t n,
 				   struct np_task *self)
 {
-	ssize_t n = perform_again(fd, SIDE_READ, read_once, &buffer, error);
-
+	n = perform_again(fd, SIDE_READ, read_once, &buffer, n);
 	return end_read(fd, n, buffer.size, self);
 }
 
-/* With the lock. */
-static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, struct np_task *self)
+/* With the lock, which @before is for. */
+static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, uint64_t before,
+				       struct np_task *self)
 {
 	int error = prepare_read(fd, self);
 	ssize_t n;
@@ -186,9 +212,9 @@ static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, s
 		return end_read(fd, error, 0, self);
 	n = read_once(fd, &buffer);
 	if (n < 0)
-		return read_again(fd, buffer, errno, self);
-	fd->is_drained = n > 0 && ((size_t)n < buffer.size || fd->is_emptied);
-	leave(fd, SIDE_READ, n, self);
+		return read_again(fd, buffer, n, self);
+	note_drained(fd, (size_t)n, buffer.size);
+	leave(fd, SIDE_READ, before, self);
 	return n;
 }
 
@@ -196,25 +222,28 @@ static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, s
 NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
 {
 	struct buffer buffer = { buf, size };
+	uint64_t before;
 	int error;
 
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_read: no handle, no buffer, or a size above SSIZE_MAX");
-	error = np__fd_lock(fd, SIDE_READ, "read");
+	error = np__fd_lock(fd, SIDE_READ, "read", &before);
 	if (error)
 		return error;
 	if (size == 0)
 		return end_read(fd, 0, 0, np__task_self());
 	if (fd->is_stream && size > IO_MAX)
 		buffer.size = IO_MAX;
-	return read_locked(fd, buffer, np__task_self());
+	return read_locked(fd, buffer, before, np__task_self());
 }
 
 ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 {
-	if (!is_plain(fd, buf, size) || !np__fd_try_lock(fd, SIDE_READ))
+	uint64_t before;
+
+	if (is_odd(fd, buf, size) || !np__fd_try_lock(fd, SIDE_READ, &before))
 		return read_slowly(fd, buf, size);
-	return read_locked(fd, (struct buffer){ buf, size }, np__task_self());
+	return read_locked(fd, (struct buffer){ buf, size }, before, np__task_self());
 }
 
 /*
@@ -235,7 +264,7 @@ static ssize_t readv_once(struct np_fd *fd, void *arg)
 {
 	const struct vector *vector = arg;
 
-	return readv(fd->sysfd, vector->iov, vector->count);
+	return outcome(readv(fd->sysfd, vector->iov, vector->count));
 }
 
 /* The sum of the sizes, or -EINVAL for what readv(2) would not take. */
@@ -300,7 +329,7 @@ static ssize_t recvmsg_once(struct np_fd *fd, void *arg)
 {
 	const struct message *message = arg;
 
-	return recvmsg(fd->sysfd, message->header, message->flags | MSG_CMSG_CLOEXEC);
+	return outcome(recvmsg(fd->sysfd, message->header, message->flags | MSG_CMSG_CLOEXEC));
 }
 
 ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
@@ -348,17 +377,19 @@ NP_RARE static ssize_t end_write(struct np_fd *fd, int error, size_t size, struc
 {
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "send" : "write");
-	leave(fd, SIDE_WRITE, error, self);
+	leave_with(fd, SIDE_WRITE, error, self);
 	return error ? error : (ssize_t)size;
 }
 
-/* After a first write of @piece, which gave @n and perhaps @error: until all is written. */
-NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, int error,
-				   size_t size, size_t *written)
+/* After a first write of @piece, which gave @n: until all is written, or *written of it. */
+NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, size_t size,
+				   size_t *written)
 {
+	*written = 0;
 	for (;;) {
-		if (n < 0)
-			n = perform_again(fd, SIDE_WRITE, write_once, &piece, error);
+		int error;
+
+		n = perform_again(fd, SIDE_WRITE, write_once, &piece, n);
 		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
 		if (!error)
 			*written += (size_t)n;
@@ -366,49 +397,52 @@ NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_
 			return end_write(fd, error, size, np__task_self());
 		piece = next_piece(fd, (const char *)piece.data + n, size - *written);
 		n = write_once(fd, &piece);
-		error = errno;
 	}
 }
 
-/* With the lock. */
+/* With the lock, which @before is for. *written is of interest, and set, only if it fails. */
 static NP_IN_PLACE ssize_t write_locked(struct np_fd *fd, struct buffer piece, size_t size,
-					size_t *written, struct np_task *self)
+					uint64_t before, size_t *written, struct np_task *self)
 {
 	int error = prepare(fd, SIDE_WRITE, self);
 	ssize_t n;
 
-	if (error)
+	if (error) {
+		*written = 0;
 		return end_write(fd, error, 0, self);
+	}
 	n = write_once(fd, &piece);
 	if (n != (ssize_t)size)
-		return write_rest(fd, piece, n, errno, size, written);
-	*written = size;
-	leave(fd, SIDE_WRITE, n, self);
+		return write_rest(fd, piece, n, size, written);
+	leave(fd, SIDE_WRITE, before, self);
 	return n;
 }
 
 /* Bad arguments, nothing or very much to write, or a lock that has to be waited for. */
 NP_RARE static ssize_t write_slowly(struct np_fd *fd, const void *buf, size_t size, size_t *written)
 {
+	uint64_t before;
 	int error;
 
+	*written = 0;
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_write: no handle, no buffer, or a size above SSIZE_MAX");
-	error = np__fd_lock(fd, SIDE_WRITE, "write");
-	return error ? error
-		     : write_locked(fd, next_piece(fd, buf, size), size, written, np__task_self());
+	error = np__fd_lock(fd, SIDE_WRITE, "write", &before);
+	if (error)
+		return error;
+	return write_locked(fd, next_piece(fd, buf, size), size, before, written, np__task_self());
 }
 
-/* All of it, or an error; *written of it in both cases. */
+/* All of it, or an error and *written of it. */
 static NP_IN_PLACE ssize_t write_all(struct np_fd *fd, const void *buf, size_t size,
 				     size_t *written)
 {
 	const struct buffer all = { (void *)(uintptr_t)buf, size };
+	uint64_t before;
 
-	*written = 0;
-	if (!is_plain(fd, buf, size) || !np__fd_try_lock(fd, SIDE_WRITE))
+	if (is_odd(fd, buf, size) || !np__fd_try_lock(fd, SIDE_WRITE, &before))
 		return write_slowly(fd, buf, size, written);
-	return write_locked(fd, all, size, written, np__task_self());
+	return write_locked(fd, all, size, before, written, np__task_self());
 }
 
 ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)
@@ -417,7 +451,7 @@ ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t 
 	ssize_t n = write_all(fd, buf, size, &written);
 
 	if (ret_written)
-		*ret_written = written;
+		*ret_written = n < 0 ? written : (size_t)n;
 	return n;
 }
 
@@ -435,12 +469,12 @@ static ssize_t writev_once(struct np_fd *fd, void *arg)
 	struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)vector->iov };
 
 	if (!fd->is_socket)
-		return writev(fd->sysfd, vector->iov, vector->count);
+		return outcome(writev(fd->sysfd, vector->iov, vector->count));
 	/* The type of the count is the system's own. */
 	header.msg_iovlen = 0;
 	for (int i = 0; i < vector->count; i++)
 		header.msg_iovlen++;
-	return sendmsg(fd->sysfd, &header, MSG_NOSIGNAL);
+	return outcome(sendmsg(fd->sysfd, &header, MSG_NOSIGNAL));
 }
 
 /* Take @n written bytes off the front. Returns the first buffer that is left. */
@@ -484,18 +518,19 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 {
 	struct np_task *self = np__task_self();
 	ssize_t total = total_size(iov, count);
+	uint64_t before;
 	int error;
 
 	if (!fd || total < 0)
 		return np__invalid(
 			"np_writev: no handle, or buffers of more than SSIZE_MAX in all");
-	error = np__fd_lock(fd, SIDE_WRITE, "write");
+	error = np__fd_lock(fd, SIDE_WRITE, "write", &before);
 	if (error)
 		return error;
 	error = writev_locked(fd, iov, count, self);
 	if (error)
 		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
-	leave(fd, SIDE_WRITE, error, self);
+	leave_with(fd, SIDE_WRITE, error, self);
 	return error ? error : total;
 }
 
@@ -503,7 +538,7 @@ static ssize_t sendmsg_once(struct np_fd *fd, void *arg)
 {
 	const struct message *message = arg;
 
-	return sendmsg(fd->sysfd, message->header, message->flags | MSG_NOSIGNAL);
+	return outcome(sendmsg(fd->sysfd, message->header, message->flags | MSG_NOSIGNAL));
 }
 
 ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
@@ -523,10 +558,7 @@ static ssize_t ask_poll(struct np_fd *fd, void *arg)
 	struct pollfd asked = { .fd = fd->sysfd, .events = *(const short *)arg };
 	int n = poll(&asked, 1, 0);
 
-	if (n != 0)
-		return n;
-	errno = EAGAIN;
-	return -1;
+	return n == 0 ? -EAGAIN : outcome(n);
 }
 
 int np_wait(struct np_fd *fd, int mode)
@@ -552,10 +584,7 @@ static ssize_t call_raw(struct np_fd *fd, void *arg)
 {
 	const struct raw_call *call = arg;
 
-	if (call->fn(fd->sysfd, call->arg))
-		return 0;
-	errno = EAGAIN;
-	return -1;
+	return call->fn(fd->sysfd, call->arg) ? 0 : -EAGAIN;
 }
 
 int np_raw_read(struct np_fd *fd, bool (*fn)(int sysfd, void *arg), void *arg)
@@ -596,10 +625,7 @@ static ssize_t accept_once(struct np_fd *fd, void *arg)
 		*peer->length = peer->size;
 		accepted = np__sys_accept(fd->sysfd, peer->addr, peer->length);
 	} while (accepted == -ECONNABORTED);
-	if (accepted >= 0)
-		return accepted;
-	errno = -accepted;
-	return -1;
+	return accepted;
 }
 
 int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length)

@@ -226,7 +226,7 @@ enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side)
 	}
 }
 
-bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side)
+bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 {
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 	uint64_t new;

@@ -84,12 +84,19 @@ static inline bool np__fd_mutex_decref(struct fd_mutex *mutex)
 /* Lock a side if that can be done without sleeping. */
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 
-/* If nobody has that side: one step, in place. It may fail for no reason. */
-static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side)
+/*
+ * If nobody has that side, nor sleeps for it: one step, in place. It may fail for no reason.
+ * *ret_before, the word as it was, is for np__fd_mutex_try_unlock().
+ */
+static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side,
+					      uint64_t *ret_before)
 {
+	const uint64_t against = FD_MUTEX_CLOSED_BIT | FD_MUTEX_LOCK(side) | FD_MUTEX_MANY_REFS |
+				 FD_MUTEX_SLEEPERS(side);
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 
-	return !(old & (FD_MUTEX_CLOSED_BIT | FD_MUTEX_LOCK(side) | FD_MUTEX_MANY_REFS)) &&
+	*ret_before = old;
+	return !(old & against) &&
 	       atomic_compare_exchange_strong(&mutex->word, &old,
 					      old + FD_MUTEX_LOCK(side) + FD_MUTEX_REF);
 }
@@ -98,18 +105,22 @@ static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side)
 enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 
 /* True: closed and nobody is left, destroy. */
-NP_RARE bool np__fd_mutex_unlock_slowly(struct fd_mutex *mutex, int side);
+NP_APART bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side);
 
-/* In place if nobody sleeps for it, nor has closed. */
-static inline bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
+/* For who did not lock by np__fd_mutex_try_lock_free(): no word has this bit. */
+#define FD_MUTEX_UNKNOWN (UINT64_C(1) << 63)
+
+/*
+ * The same in one step, in place, if nothing has changed since the lock was taken: then nobody
+ * sleeps for it, nor has closed. False: something has, and nothing was done.
+ */
+static inline bool np__fd_mutex_try_unlock(struct fd_mutex *mutex, int side, uint64_t before)
 {
-	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
+	uint64_t locked;
 
-	if (!(old & (FD_MUTEX_CLOSED_BIT | FD_MUTEX_SLEEPERS(side))) && old & FD_MUTEX_LOCK(side) &&
-	    atomic_compare_exchange_strong(&mutex->word, &old,
-					   old - FD_MUTEX_LOCK(side) - FD_MUTEX_REF))
-		return false;
-	return np__fd_mutex_unlock_slowly(mutex, side);
+	NP_FORGET(before);
+	locked = before + FD_MUTEX_LOCK(side) + FD_MUTEX_REF;
+	return atomic_compare_exchange_strong(&mutex->word, &locked, before);
 }
 
 /* What the one who destroyed says, and the one who closed waits for. */

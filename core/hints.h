@@ -11,8 +11,11 @@
 #define NP_RARE __attribute__((cold, noinline))
 
 /* Not rare, but no part of the way that shall be short. */
-#define NP_APART    __attribute__((noinline))
+#define NP_APART __attribute__((noinline))
 
-#define NP_IN_PLACE __attribute__((always_inline)) inline
+/* Compute what follows from @word again, instead of keeping it in a register that calls want. */
+#define NP_FORGET(word) __asm__("" : "+r"(word))
+
+#define NP_IN_PLACE     __attribute__((always_inline)) inline
 
 #endif /* NETPARK_CORE_HINTS_H */

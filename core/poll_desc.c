@@ -45,22 +45,25 @@ static void hand_out(uintptr_t value, struct task_list *ready)
 {
 	struct np_task *task = task_in(value);
 
+	if (task)
+		task_list_append(ready, task);
+}
+
+/* Whatever was there, a report before it too. */
+static inline void slot_report(struct np_poll_desc *desc, int side, struct woken *woken)
+{
+	struct np_task *task = task_in(atomic_exchange(&desc->slot[side], SLOT_READY));
+
 	if (!task)
 		return;
 	__builtin_prefetch(task, 1); /* soon it runs */
-	task_list_append(ready, task);
-}
-
-static inline void slot_report(_Atomic uintptr_t *slot, struct task_list *ready)
-{
-	uintptr_t old = atomic_load(slot);
-
-	while (old != SLOT_READY) {
-		if (atomic_compare_exchange_weak(slot, &old, SLOT_READY)) {
-			hand_out(old, ready);
-			break;
-		}
+	if (task->home != desc->poller) {
+		task_list_append(&woken->elsewhere, task);
+		return;
 	}
+	woken->last->next = task;
+	woken->last = task;
+	woken->count++;
 }
 
 /* Deadline or close: whoever waits goes on without a report; a report that is there stays. */
@@ -153,7 +156,7 @@ static int prepare(struct np_poll_desc *desc, int side, struct np_task *self)
 
 	if (np__poller_is_inherited(desc->poller))
 		return NP_EFORKED;
-	if (desc->poller != self->poller && self->parker->attend) {
+	if (desc->poller != self->home && self->parker->attend) {
 		int error = self->parker->attend(self, desc->poller);
 
 		if (error)
@@ -386,21 +389,27 @@ static void note(struct np_poll_desc *desc, uint32_t flags)
 	atomic_fetch_or(&desc->info, told);
 }
 
-static inline void report(struct np_poll_desc *desc, uint32_t flags, struct task_list *ready)
+static inline void report(struct np_poll_desc *desc, uint32_t flags, struct woken *woken)
 {
 	uint32_t info = atomic_load_explicit(&desc->info, memory_order_relaxed);
 
+	if (flags == RUNTIME_POLL_READ && !(info & INFO_EVENT_ERROR)) { /* nearly always */
+		slot_report(desc, SIDE_READ, woken);
+		return;
+	}
 	if (flags & ~(uint32_t)(RUNTIME_POLL_READ | RUNTIME_POLL_WRITE) || info & INFO_EVENT_ERROR)
 		note(desc, flags);
 	if (flags & RUNTIME_POLL_READ)
-		slot_report(&desc->slot[SIDE_READ], ready);
+		slot_report(desc, SIDE_READ, woken);
 	if (flags & RUNTIME_POLL_WRITE)
-		slot_report(&desc->slot[SIDE_WRITE], ready);
+		slot_report(desc, SIDE_WRITE, woken);
 }
 
 void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
-		     struct task_list *ready)
+		     struct woken *ret_woken)
 {
+	struct np_task before = { .next = NULL };
+	struct woken woken = { .last = &before };
 	const uint64_t mask = ~UINT64_C(0) >> (64 - poller->backend->tag_bits);
 	struct np_poll_desc *descs[EVENTS_PER_TURN];
 
@@ -411,7 +420,10 @@ void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *
 	for (int i = 0; i < count; i++)
 		if (!((events[i].tag ^ atomic_load(&descs[i]->tag)) &
 		      mask)) /* not another's by now */
-			report(descs[i], events[i].flags, ready);
+			report(descs[i], events[i].flags, &woken);
+	woken.last->next = NULL;
+	woken.first = before.next;
+	*ret_woken = woken;
 }
 
 /* What of the backend's traits matters to each wait. */

@@ -179,18 +179,17 @@ static NP_IN_PLACE int np__poll_wait_at_home(struct np_poll_desc *desc, int side
 	return 0;
 }
 
-/* Has the backend been told of @side, and need not be asked for each report? */
-static inline bool np__poll_is_registered(uint32_t info, int side)
+/* Has the backend been told of @side, need not be asked for each report, and is nothing of @but? */
+static inline bool np__poll_is_registered(uint32_t info, int side, uint32_t but)
 {
-	const uint32_t missing = INFO_NEEDS_ARM | (side == SIDE_WRITE ? INFO_READS_ONLY : 0);
-
-	return (info & (INFO_REGISTERED | missing)) == INFO_REGISTERED;
+	but |= INFO_NEEDS_ARM | (side == SIDE_WRITE ? INFO_READS_ONLY : 0);
+	return (info & (INFO_REGISTERED | but)) == INFO_REGISTERED;
 }
 
 /* np__poll_wait() with the common case in place. */
 static inline int np__poll_wait_quickly(struct np_poll_desc *desc, int side, struct np_task *self)
 {
-	if (desc->poller == self->home && np__poll_is_registered(atomic_load(&desc->info), side))
+	if (desc->poller == self->home && np__poll_is_registered(atomic_load(&desc->info), side, 0))
 		return np__poll_wait_at_home(desc, side, self);
 	return np__poll_wait(desc, side, self);
 }
@@ -216,17 +215,24 @@ static inline int np__poll_wait_drained(struct np_poll_desc *desc, struct np_tas
 {
 	uint32_t info = atomic_load(&desc->info);
 
-	if (desc->poller == self->home && !(info & INFO_DOUBTS) &&
-	    np__poll_is_registered(info, SIDE_READ))
+	if (desc->poller == self->home && np__poll_is_registered(info, SIDE_READ, INFO_DOUBTS))
 		return np__poll_wait_at_home(desc, SIDE_READ, self);
 	return np__poll_wait_drained_slowly(desc, self);
 }
 
 enum { EVENTS_PER_TURN = 128 };
 
-/* The turn's reports, so many at most: T5, T7, T9. Appends who is to be made ready. */
+/* Who is to be made ready after a turn: tasks whose home is its poller, and others. */
+struct woken {
+	struct np_task *first; /* at home; NULL if there is none */
+	struct np_task *last;  /* if there is one */
+	int count;             /* of them */
+	struct task_list elsewhere;
+};
+
+/* The turn's reports, so many at most: T5, T7, T9. */
 void np__poll_report(struct np_poller *poller, const struct runtime_poll_event *events, int count,
-		     struct task_list *ready);
+		     struct woken *ret_woken);
 
 /*
  * Expire the deadlines that @now has reached. Returns the earliest of those that are left, or 0.

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 /* The one global: the poller of all who do not choose one. */
-static pthread_mutex_t default_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct np_poller *) default_poller;
 
 static bool is_complete(const struct runtime_poll *backend)
@@ -86,27 +85,29 @@ void np__poller_retire(struct np_poller *poller)
 		np__poller_end(poller);
 }
 
+/*
+ * Without a lock, which a child could find locked by a thread that is not there. A child makes one
+ * of its own; what waits on the one before waits in the parent.
+ */
 int np_poller_default(struct np_poller **ret_poller)
 {
 	struct np_poller *poller = atomic_load(&default_poller);
-	int error = 0;
+	struct np_poller *fresh;
+	int error;
 
 	if (!ret_poller)
 		return -EINVAL;
-	if (!poller) {
-		pthread_mutex_lock(&default_lock);
-		poller = atomic_load(&default_poller);
-		if (!poller)
-			error = np_poller_create(NULL, &poller);
-		if (!error)
-			atomic_store(&default_poller, poller);
-		pthread_mutex_unlock(&default_lock);
+	if (!poller || np__poller_is_inherited(poller)) {
+		error = np_poller_create(NULL, &fresh);
+		if (error)
+			return error;
+		if (atomic_compare_exchange_strong(&default_poller, &poller, fresh))
+			poller = fresh;
+		else
+			np__poller_end(fresh); /* somebody else was faster */
 	}
-	if (!error && np__poller_is_inherited(poller))
-		error = NP_EFORKED;
-	if (!error)
-		*ret_poller = poller;
-	return error;
+	*ret_poller = poller;
+	return 0;
 }
 
 /*
@@ -230,17 +231,19 @@ static int wait_for_events(struct np_poller *poller, int64_t delta_ns,
 int np__poller_turn(struct np_poller *poller, int64_t delta_ns)
 {
 	struct runtime_poll_event events[EVENTS_PER_TURN];
-	struct task_list ready = { .head = NULL };
+	struct woken woken;
 	int n;
 
 	atomic_store(&poller->in_turn, true);
 	n = wait_for_events(poller, delta_ns, events);
-	np__poll_report(poller, events, n, &ready);
-	run_timers(poller, &ready);
+	np__poll_report(poller, events, n, &woken);
+	run_timers(poller, &woken.elsewhere);
 	atomic_store_explicit(&poller->in_turn, false, memory_order_release);
 	np__desc_end_limbo(&poller->table);
-	np_ready(ready.head);
-	return n < 0 ? n : ready.count;
+	if (woken.first)
+		woken.first->parker->ready_at_home(woken.first, woken.last);
+	np_ready(woken.elsewhere.head);
+	return n < 0 ? n : woken.count + woken.elsewhere.count;
 }
 
 bool np__poller_try_lead(struct np_poller *poller)
@@ -362,7 +365,7 @@ void np_poller_get_stats(struct np_poller *poller, struct np_poller_stats *ret_s
 	struct np_poller_stats stats = { 0, 0, 0, 0 };
 
 	np__spin_lock(&poller->table.lock);
-	for (size_t place = 0; place < poller->table.used; place++) {
+	for (size_t place = FIRST_PLACE; place < poller->table.used; place++) {
 		struct np_poll_desc *desc = np__desc_at(&poller->table, place);
 		uint32_t info = atomic_load(&desc->info);
 

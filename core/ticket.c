@@ -38,9 +38,8 @@ bool np__ticket_commit(struct np_task *task, void *arg)
 	struct ticket *ticket = arg;
 	int state = TICKET_OPEN;
 
-	(void)task;
 	if (ticket->lock) {
-		np__ticket_publish(ticket);
+		np__ticket_publish(ticket, task->parker->stop ? np__this_thread() : NULL);
 		return true;
 	}
 	if (atomic_compare_exchange_strong(&ticket->state, &state, TICKET_PARKED))
@@ -130,6 +129,8 @@ static int park_until(struct ticket *ticket, const struct np_wait *wait, const v
 
 	if (!error && np__poller_is_inherited(poller))
 		error = NP_EFORKED;
+	if (!error && poller != ticket->task->home && ticket->task->parker->attend)
+		error = ticket->task->parker->attend(ticket->task, poller);
 	if (!error)
 		error = np__timers_admit(&poller->timers, 1);
 	if (error)

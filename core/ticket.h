@@ -95,10 +95,13 @@ static inline void np__ticket_keep(struct ticket *ticket, uint32_t *lock, uint32
 	ticket->given = given;
 }
 
-/* With the lock of the queue, which nobody can have had since: the ticket is open. */
-static inline void np__ticket_publish(struct ticket *ticket)
+/*
+ * With the lock of the queue, which nobody can have had since: the ticket is open. @home is NULL
+ * unless the task stays on this thread.
+ */
+static inline void np__ticket_publish(struct ticket *ticket, const void *home)
 {
-	ticket->home = np__this_thread();
+	ticket->home = home;
 	atomic_store_explicit(&ticket->state, TICKET_PARKED, memory_order_relaxed);
 	__atomic_store_n(ticket->lock, ticket->given, __ATOMIC_RELEASE);
 }
@@ -122,7 +125,7 @@ static inline int np__ticket_wait(struct ticket *ticket, const struct np_wait *w
 	if (deadline_ns != 0 || np__task_is_canceled(self))
 		return np__ticket_wait_slowly(ticket, wait, deadline_ns);
 	if (ticket->lock && self->parker->stop) {
-		np__ticket_publish(ticket);
+		np__ticket_publish(ticket, np__this_thread());
 		self->parker->stop(self, wait, ticket);
 	} else {
 		self->parker->park(self, wait, ticket, NULL);

@@ -2,6 +2,7 @@
 /* core/fiber/blocking.c - threads for calls that block: started when there is none idle. */
 #include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
+#include "core/fork.h"
 #include "core/ticket.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ struct blocking_pool {
 	const struct processors *processors;
 	unsigned most;
 	unsigned threads;
-	unsigned idle; /* less the jobs that are there for them */
+	int idle;      /* less the jobs that are there for them, or for whoever is done first */
 	unsigned jobs; /* whose fibers have not been made ready */
 	bool ending;
 };
@@ -92,8 +93,11 @@ static struct job *next_job(struct blocking_pool *pool)
 static void perform(struct job *job)
 {
 	struct task_list ready = { .head = NULL };
+	unsigned generation = np__fork_generation();
 
 	job->result = job->fn(job->arg);
+	if (generation != np__fork_generation())
+		np__runtime_end_child();
 	np__ticket_take(&job->ticket, 0, &ready); /* with it the job may be gone */
 	np_ready(ready.head);
 }
@@ -124,17 +128,17 @@ static int find_thread(struct blocking_pool *pool)
 	pthread_t thread;
 	int error;
 
-	if (pool->idle > 0) {
-		pool->idle--;
-		return 0;
+	if (pool->idle <= 0 && pool->threads < pool->most) {
+		error = np__thread_start(&thread, run_thread, pool);
+		if (!error) {
+			pthread_detach(thread);
+			pool->threads++;
+			return 0;
+		}
+		if (pool->threads == 0)
+			return error;
 	}
-	if (pool->threads == pool->most)
-		return 0; /* whoever is done first */
-	error = np__thread_start(&thread, run_thread, pool);
-	if (error)
-		return pool->threads > 0 ? 0 : error;
-	pthread_detach(thread);
-	pool->threads++;
+	pool->idle--;
 	return 0;
 }
 

@@ -33,8 +33,10 @@ static bool find_hope(struct worker *worker, size_t most)
 	bool found = false;
 
 	np__spin_lock(&table->lock);
-	for (size_t i = 0; i < table->used && i < most && !found; i++) {
-		worker->hope_place = (worker->hope_place + 1) % table->used;
+	for (size_t i = FIRST_PLACE; i < table->used && i < FIRST_PLACE + most && !found; i++) {
+		worker->hope_place++;
+		if (worker->hope_place < FIRST_PLACE || worker->hope_place >= table->used)
+			worker->hope_place = FIRST_PLACE;
 		worker->hope = np__desc_at(table, worker->hope_place);
 		found = np__poll_is_waited_for(worker->hope);
 	}
@@ -48,7 +50,7 @@ static bool is_anybody_parked(struct np_poller *poller)
 	bool found = false;
 
 	np__spin_lock(&table->lock);
-	for (size_t place = 0; place < table->used && !found; place++)
+	for (size_t place = FIRST_PLACE; place < table->used && !found; place++)
 		found = np__poll_is_waited_for(np__desc_at(table, place));
 	np__spin_unlock(&table->lock);
 	return found;
@@ -134,8 +136,7 @@ static void tell(struct runtime *runtime)
 		np__runtime_stop(runtime);
 		np__cancel_all(runtime);
 	} else {
-		atomic_fetch_or(&runtime->calls, CALL_FINISH);
-		np__runtime_wake_all(runtime);
+		np__runtime_finish(runtime);
 	}
 }
 
@@ -156,7 +157,9 @@ static int64_t vote(struct worker *worker, uint64_t rounds)
 	struct runtime *runtime = worker->runtime;
 	unsigned number = atomic_load(&runtime->vote);
 
-	if (worker->vote != number && !has_prospects(worker)) {
+	/* Again what it saw before it took the lock: the vote may be one that has begun since. */
+	if (worker->vote != number && !has_prospects(worker) && !np__worker_has_messages(worker) &&
+	    !np__newborns_exist(runtime)) {
 		if (runtime->is_second_vote && worker->vote_rounds != rounds) {
 			atomic_store(&runtime->vote, 0);
 			return 10 * MILLISECOND;

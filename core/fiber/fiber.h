@@ -118,6 +118,7 @@ struct worker {
 	struct run_queue ready;
 	struct run_queue sated;  /* have used up their budget: ready after the next look */
 	unsigned shares;         /* budgets used up since that */
+	unsigned unseen;         /* rounds since that */
 	uint32_t turns;          /* switches left before it looks at the world */
 	int *error;              /* errno of its thread */
 	_Atomic uint64_t rounds; /* times that it had something to run, or to make ready */
@@ -169,12 +170,13 @@ struct runtime {
 	atomic_bool searching;         /* a worker is summoned, or looks for newborns */
 	_Atomic uint64_t born_outside; /* by threads; written under lock */
 	struct newborns outside;       /* theirs */
-	atomic_bool stopping;          /* main has returned */
-	atomic_uint calls;             /* of enum runtime_call */
-	pthread_mutex_t hold;          /* by who holds the workers */
-	uint32_t dumps;                /* under hold: looks at the queues */
-	atomic_uint visitors;          /* threads outside that may still touch a worker */
-	struct attendant *attendants;  /* under lock */
+	bool is_open;         /* to threads that start fibers; under the lock of runtime.c */
+	atomic_bool stopping; /* main has returned */
+	atomic_uint calls;    /* of enum runtime_call */
+	pthread_mutex_t hold; /* by who holds the workers */
+	uint32_t dumps;       /* under hold: looks at the queues */
+	atomic_uint visitors; /* threads outside that may still touch a worker */
+	struct attendant *attendants; /* under lock */
 	struct blocking_pool *blocking;
 	struct hog_watch *hogs; /* or NULL */
 	atomic_uint vote;       /* the one that is on, or 0; the rest under lock */
@@ -225,6 +227,9 @@ static inline bool np__newborns_adopt(struct worker *worker)
 /* The same, and if there are none, of those of other workers. */
 bool np__newborns_find(struct worker *worker);
 
+/* Has anybody any? */
+bool np__newborns_exist(struct runtime *runtime);
+
 /* Summoned: look for newborns for a while. */
 void np__newborns_search(struct worker *worker);
 
@@ -264,8 +269,14 @@ void np__runtime_wake_all(struct runtime *runtime);
 /* No thread can start a fiber when this has returned. By a fiber. */
 void np__runtime_stop(struct runtime *runtime);
 
-/* Has every fiber ended? Only sure when no more can be started. */
-bool np__runtime_is_empty(struct runtime *runtime);
+/* Every worker shall come to its end. */
+void np__runtime_finish(struct runtime *runtime);
+
+/* By @worker, which has said that it sleeps: was its last fiber the last of all? */
+void np__runtime_finish_if_empty(struct worker *worker);
+
+/* Something returns in a child that forked in it: there is nowhere to go. */
+_Noreturn void np__runtime_end_child(void);
 
 /* As np__runtime_hold(), until its very end, and without keeping it from anything but that. */
 struct runtime *np__runtime_visit(void);

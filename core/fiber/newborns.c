@@ -102,7 +102,7 @@ bool np__newborns_find(struct worker *worker)
 
 /* ---- the searcher ------------------------------------------------------------------------- */
 
-static bool are_there_any(struct runtime *runtime)
+bool np__newborns_exist(struct runtime *runtime)
 {
 	bool any = atomic_load(&runtime->outside.count) > 0;
 
@@ -144,7 +144,7 @@ void np__newborns_summon(struct runtime *runtime)
 			return;
 		/* Who has pushed since left it to us, who found nobody: look again. */
 		atomic_store(&runtime->searching, false);
-	} while (does_any_sleep(runtime) && are_there_any(runtime));
+	} while (does_any_sleep(runtime) && np__newborns_exist(runtime));
 }
 
 /* By the searcher. */
@@ -161,7 +161,7 @@ static bool search(struct worker *worker)
 		turns %= 32; /* never so long that it yields: others have nothing to gain */
 	}
 	atomic_store(&worker->runtime->searching, false);
-	if (are_there_any(worker->runtime))
+	if (np__newborns_exist(worker->runtime))
 		np__newborns_summon(worker->runtime);
 	return found;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST_WORKERS = 1024 };
 
@@ -24,9 +25,21 @@ bool np__runtime_is_inherited(void)
 	return atomic_load_explicit(&is_inherited, memory_order_relaxed);
 }
 
+/* So that nobody who is not in the child has the lock there. */
+static void prepare_fork(void)
+{
+	pthread_mutex_lock(&runtime_lock);
+}
+
+static void go_on_after_fork(void)
+{
+	pthread_mutex_unlock(&runtime_lock);
+}
+
 /* In the child. Who was a fiber there goes on as a plain thread, on the fiber's stack. */
 static void disinherit(void)
 {
+	pthread_mutex_unlock(&runtime_lock);
 	if (!running)
 		return;
 	atomic_store(&is_inherited, true);
@@ -38,7 +51,15 @@ static void disinherit(void)
 static void watch_forks(void)
 {
 	np__fork_watch(); /* its handlers run before these */
-	pthread_atfork(NULL, NULL, disinherit);
+	pthread_atfork(prepare_fork, go_on_after_fork, disinherit);
+}
+
+static void lock_runtime(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	pthread_mutex_lock(&runtime_lock);
 }
 
 /* A worker's runtime cannot end under it. */
@@ -47,9 +68,9 @@ struct runtime *np__runtime_hold(void)
 	if (np__worker)
 		return np__worker->runtime;
 	if (np__runtime_is_inherited())
-		return NULL; /* who had the lock may not be here */
-	pthread_mutex_lock(&runtime_lock);
-	if (running && !atomic_load(&running->stopping))
+		return NULL;
+	lock_runtime();
+	if (running && running->is_open)
 		return running;
 	pthread_mutex_unlock(&runtime_lock);
 	return NULL;
@@ -67,7 +88,9 @@ struct runtime *np__runtime_visit(void)
 
 	if (np__worker)
 		return np__worker->runtime;
-	pthread_mutex_lock(&runtime_lock);
+	if (np__runtime_is_inherited())
+		return NULL;
+	lock_runtime();
 	runtime = running;
 	if (runtime)
 		atomic_fetch_add(&runtime->visitors, 1);
@@ -87,8 +110,14 @@ void np__runtime_wake_all(struct runtime *runtime)
 		np_poller_break(runtime->workers[i].poller);
 }
 
+void np__runtime_finish(struct runtime *runtime)
+{
+	atomic_fetch_or(&runtime->calls, CALL_FINISH);
+	np__runtime_wake_all(runtime);
+}
+
 /* The ended first: a fiber that is started in between is counted as born and not as ended. */
-bool np__runtime_is_empty(struct runtime *runtime)
+static bool is_empty(struct runtime *runtime)
 {
 	uint64_t ended = 0;
 	uint64_t born = 0;
@@ -98,6 +127,27 @@ bool np__runtime_is_empty(struct runtime *runtime)
 	for (unsigned i = 0; i < runtime->worker_count; i++)
 		born += atomic_load(&runtime->workers[i].born);
 	return ended == born + atomic_load(&runtime->born_outside);
+}
+
+/*
+ * Every worker says what it has counted before it asks what the others have: of two that end their
+ * last fibers together, one sees both.
+ */
+void np__runtime_finish_if_empty(struct worker *worker)
+{
+	struct runtime *runtime = worker->runtime;
+
+	atomic_fetch_add(&worker->ended, 0);
+	if (atomic_load(&runtime->stopping) && is_empty(runtime))
+		np__runtime_finish(runtime);
+}
+
+_Noreturn void np__runtime_end_child(void)
+{
+	np__misuse(
+		"a fiber, or np_blocking(), has returned in a forked child, which has to exec or "
+		"to _exit");
+	_exit(127);
 }
 
 /* ---- overflow ----------------------------------------------------------------------------- */
@@ -274,18 +324,21 @@ static int start_workers(struct runtime *runtime, unsigned *ret_started)
 	return error;
 }
 
+/* From here on other threads may start fibers: there is a main, and whom to run them. */
+static void open_for_all(struct runtime *runtime)
+{
+	pthread_mutex_lock(&runtime_lock);
+	runtime->is_open = true;
+	pthread_mutex_unlock(&runtime_lock);
+}
+
 /* Only after this are there no more fibers from other threads: they start them under the lock. */
 void np__runtime_stop(struct runtime *runtime)
 {
 	pthread_mutex_lock(&runtime_lock);
+	runtime->is_open = false;
 	atomic_store(&runtime->stopping, true);
 	pthread_mutex_unlock(&runtime_lock);
-}
-
-static void finish(struct runtime *runtime)
-{
-	atomic_fetch_or(&runtime->calls, CALL_FINISH);
-	np__runtime_wake_all(runtime);
 }
 
 /* The calling thread is the first worker until all has ended. */
@@ -302,10 +355,12 @@ static int run(struct runtime *runtime, struct main_call *call)
 		error = np__hogs_begin(runtime);
 	if (!error)
 		error = np__fiber_spawn(run_main, NULL, call, NULL);
-	if (error)
-		finish(runtime);
-	else
+	if (error) {
+		np__runtime_finish(runtime);
+	} else {
+		open_for_all(runtime);
 		run_loop(first);
+	}
 	np__worker = NULL;
 	while (started > 1)
 		pthread_join(runtime->workers[--started].thread, NULL);
@@ -320,7 +375,7 @@ static int publish(struct runtime *runtime)
 {
 	int error = 0;
 
-	pthread_mutex_lock(&runtime_lock);
+	lock_runtime();
 	if (running)
 		error = -EBUSY;
 	else
@@ -339,7 +394,6 @@ static void unpublish(void)
 int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options)
 {
 	static const struct np_run_options defaults = { .workers = 0 };
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct main_call call = { .fn = main, .arg = arg };
 	struct runtime *runtime;
 	int number = errno;
@@ -354,7 +408,6 @@ int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *optio
 		return -EBUSY;
 	if (np__runtime_is_inherited())
 		return NP_EFORKED;
-	pthread_once(&once, watch_forks);
 	error = create(options ? options : &defaults, &runtime);
 	if (!error)
 		error = publish(runtime);

@@ -2,10 +2,7 @@
 /* core/fiber/spawn.c - the beginning and the end of a fiber. */
 #include "core/fiber/fiber.h"
 
-#include "core/misuse.h"
-
 #include <errno.h>
-#include <unistd.h>
 
 enum { SPARE_BATCH = 32, SPARE_MOST = 96 };
 
@@ -72,13 +69,6 @@ np_fiber_id np_self(void)
 
 /* ---- the beginning ------------------------------------------------------------------------ */
 
-/* It has forked, and this is the child: there is nowhere to go. */
-static _Noreturn void end_child(void)
-{
-	np__misuse("a fiber has returned in a forked child, which has to exec or to _exit");
-	_exit(127);
-}
-
 static void run_fiber(void *arg)
 {
 	struct fiber *fiber = arg;
@@ -90,8 +80,10 @@ static void run_fiber(void *arg)
 		result = fiber->member(fiber->arg);
 	else
 		fiber->fn(fiber->arg);
+	if (fiber->locals)
+		np__locals_destroy(fiber); /* who joins the group is told afterwards */
 	if (!np__worker)
-		end_child();
+		np__runtime_end_child();
 	if (fiber->group)
 		np__group_leave(fiber->group, fiber, result);
 	np__fiber_end(fiber);
@@ -140,14 +132,15 @@ static void prepare(struct fiber *fiber)
 }
 
 /*
- * Can nobody ask it to end but its own worker? Its id was never told, not as a hog's either, it is
- * in no group, and the end of all would be begun here. Then its state needs no atomic steps, which
- * are a third of what a fiber costs that only begins and ends.
+ * Can nobody ask it to end but its own worker? Its id was never told, not as a hog's or in a dump
+ * either, it is in no group, and the end of all would be begun here. Then its state needs no atomic
+ * steps, which are a third of what a fiber costs that only begins and ends.
  */
 static bool is_private(const struct fiber *fiber, const struct worker *worker)
 {
 	return worker->runtime->worker_count == 1 && !fiber->group && !fiber->is_known &&
-	       !worker->runtime->hogs;
+	       !worker->runtime->hogs &&
+	       !atomic_load_explicit(&np__task_times_are_wanted, memory_order_relaxed);
 }
 
 static uint64_t add_flags(struct fiber *fiber, struct worker *worker, uint64_t flags)
@@ -237,17 +230,12 @@ void np__fiber_begin(struct fiber *fiber, struct worker *worker)
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+/* Whether it was the last of all is asked before the worker sleeps. */
 static void count_end(struct worker *worker)
 {
-	struct runtime *runtime = worker->runtime;
 	uint64_t ended = atomic_load_explicit(&worker->ended, memory_order_relaxed);
 
 	atomic_store_explicit(&worker->ended, ended + 1, memory_order_release);
-	if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed) &&
-	    np__runtime_is_empty(runtime)) {
-		atomic_fetch_or(&runtime->calls, CALL_FINISH);
-		np__runtime_wake_all(runtime);
-	}
 }
 
 _Noreturn void np__fiber_end(struct fiber *fiber)
@@ -256,8 +244,6 @@ _Noreturn void np__fiber_end(struct fiber *fiber)
 	struct context grave;
 	uint64_t state;
 
-	if (fiber->locals)
-		np__locals_destroy(fiber);
 	count_end(worker);
 	np__note_end(&fiber->note, &worker->grave_note);
 	np__stack_put(worker->stacks, fiber->stack);

@@ -11,15 +11,7 @@
  * is begun by a return, which needs none. With PAC: the address to go on at is stored as it came and
  * is not signed. It lies beside the context's other words, and so does whatever signed it before.
  */
-#include "core/fiber/switch_asm.h"
-
-#ifdef __ARM_FEATURE_BTI_DEFAULT
-	.section .note.gnu.property, "a"
-	.p2align 3
-	.word	4, 16, 5
-	.asciz	"GNU"
-	.word	0xc0000000, 4, 1, 0	/* the property AARCH64_FEATURE_1_AND: BTI, not PAC */
-#endif
+#include "core/asm.h"
 
 	.macro SAVE first, second, offset
 	stp	\first, \second, [sp, #\offset]

@@ -11,7 +11,7 @@
  * Unwinding has two forms here: .ARM.exidx for C++ and libgcc, which speaks of whole functions, and
  * .debug_frame for debuggers.
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.syntax unified
 	.arm

@@ -11,7 +11,7 @@
  *	 0 back chain   8 fpscr  16 -  24 r2  32 v20 to v31  224 f14 to f31  368 r14 to r31
  *	 512 the caller's frame
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.abiversion 2
 	.text

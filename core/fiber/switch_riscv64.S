@@ -8,7 +8,7 @@
  *
  *	 0 where to go on (ra)   8 s0 to s11  104 rounding mode  112 fs0 to fs11
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 #if defined(__riscv_float_abi_double)
 #define STORE_FLOAT fsd

@@ -9,7 +9,7 @@
  *
  *	 0 f8 to f15  64 fpc  68 -  72 the register save area
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.text
 

@@ -7,7 +7,7 @@
  *
  *	 0 mxcsr   4 x87 control word   8 edi  12 esi  16 ebx  20 ebp  24 where to go on
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.text
 

@@ -13,7 +13,7 @@
  * with CET does not have on top. So nothing here is marked as fit for shadow stacks, and no program is
  * that has it linked in.
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.text
 

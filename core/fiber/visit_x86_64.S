@@ -6,7 +6,7 @@
  * is the stopped context. Where that lies is in rbx, which every function keeps, so the unwinder
  * finds it; it runs on the stack it was called on and reads the other.
  */
-#include "core/fiber/switch_asm.h"
+#include "core/asm.h"
 
 	.text
 

@@ -21,6 +21,7 @@ enum { BUDGET = 3 };
 
 enum { SHARES = 2 };  /* budgets that are worth a look: it costs as much as a short call */
 enum { TURNS = 256 }; /* switches before the worker looks at the world */
+enum { ROUNDS = 64 }; /* times that it may find something else to run before it looks */
 
 NP_TLS struct worker *np__worker;
 
@@ -68,6 +69,18 @@ static inline void set_turns(struct worker *worker, uint32_t turns)
 	__atomic_store_n(&worker->turns, turns, __ATOMIC_RELAXED);
 }
 
+/* What it will touch first when it goes on: after a while asleep that is in no cache. */
+static inline void warm_up(struct np_task *task)
+{
+	const char *stack;
+
+	if (!task)
+		return;
+	stack = np__fiber_of(task)->context.sp;
+	for (size_t line = 0; line < 4; line++)
+		__builtin_prefetch(stack + 64 * line, 1);
+}
+
 static inline void leave(struct worker *worker, struct context *from, struct switch_note *note,
 			 context_switch *how)
 {
@@ -77,6 +90,7 @@ static inline void leave(struct worker *worker, struct context *from, struct swi
 		resume_worker(worker, from, note);
 		return;
 	}
+	warm_up(worker->ready.first); /* whose turn it is after that */
 	set_turns(worker, worker->turns - 1);
 	resume(worker, np__fiber_of(next), from, note, how);
 }
@@ -130,17 +144,36 @@ static void fiber_stop(struct np_task *self, const struct np_wait *wait, void *a
 	suspend(fiber, np__context_switch_alike);
 }
 
+/* The list in the opposite order. Returns its first, once the last. */
+static struct np_task *reverse(struct np_task *list)
+{
+	struct np_task *reversed = NULL;
+
+	while (list) {
+		struct np_task *next = list->next;
+
+		list->next = reversed;
+		reversed = list;
+		list = next;
+	}
+	return reversed;
+}
+
 /*
- * Into the inbox of another worker. It takes all of it at once, so who finds it empty is the one
- * who has to wake the worker; who does not has been preceded by somebody who did.
+ * Into the inbox of another worker, the last that comes first. It takes all of it at once, so who
+ * finds it empty is the one who has to wake the worker; who does not has been preceded by somebody
+ * who did.
  */
 static void send(struct worker *worker, struct np_task *first, struct np_task *last)
 {
 	struct np_task *old = atomic_load(&worker->inbox);
+	struct np_task *top;
 
+	last->next = NULL;
+	top = reverse(first);
 	do
-		last->next = old;
-	while (!atomic_compare_exchange_weak(&worker->inbox, &old, first));
+		first->next = old;
+	while (!atomic_compare_exchange_weak(&worker->inbox, &old, top));
 	if (!old && atomic_load(&worker->sleep) == ASLEEP)
 		np_poller_break(worker->poller);
 }
@@ -156,15 +189,6 @@ static void send_from_outside(struct worker *worker, struct np_task *first, stru
 	atomic_fetch_add(visitors, 1);
 	send(worker, first, last);
 	atomic_fetch_sub(visitors, 1);
-}
-
-/* What it will touch first when it goes on: after a while asleep that is in no cache. */
-static inline void warm_up(const struct fiber *fiber)
-{
-	const char *stack = fiber->context.sp;
-
-	for (size_t line = 0; line < 4; line++)
-		__builtin_prefetch(stack + 64 * line, 1);
 }
 
 /* Tasks of @worker. */
@@ -185,11 +209,8 @@ static NP_APART void ready_many(struct np_task *list)
 		struct np_task *first = list;
 		struct np_task *last = first;
 
-		warm_up(np__fiber_of(first));
-		while (last->next && np__fiber_of(last->next)->worker == worker) {
+		while (last->next && np__fiber_of(last->next)->worker == worker)
 			last = last->next;
-			warm_up(np__fiber_of(last));
-		}
 		list = last->next;
 		hand_over(worker, first, last);
 	}
@@ -197,17 +218,18 @@ static NP_APART void ready_many(struct np_task *list)
 
 static void fiber_ready(struct np_task *list)
 {
-	struct fiber *first;
-
 	if (!list)
 		return;
 	if (list->next) {
 		ready_many(list);
 		return;
 	}
-	first = np__fiber_of(list);
-	warm_up(first);
-	hand_over(first->worker, list, list);
+	hand_over(np__fiber_of(list)->worker, list, list);
+}
+
+static void fiber_ready_at_home(struct np_task *first, struct np_task *last)
+{
+	run_queue_append(&np__fiber_of(first)->worker->ready, first, last);
 }
 
 static void yield(struct fiber *fiber)
@@ -252,6 +274,7 @@ const struct np_parker np_parker_fiber = {
 	.park = fiber_park,
 	.stop = fiber_stop,
 	.ready = fiber_ready,
+	.ready_at_home = fiber_ready_at_home,
 	.attend = fiber_attend,
 	.yield = fiber_yield,
 };
@@ -271,20 +294,12 @@ void np_yield(void)
 /* Tasks that others made ready, in the order in which they did. */
 static void empty_inbox(struct worker *worker)
 {
-	struct np_task *list = NULL;
-	struct np_task *task;
+	struct np_task *last;
 
 	if (!atomic_load_explicit(&worker->inbox, memory_order_relaxed))
 		return;
-	task = atomic_exchange(&worker->inbox, NULL);
-	while (task) {
-		struct np_task *next = task->next;
-
-		task->next = list;
-		list = task;
-		task = next;
-	}
-	fiber_ready(list);
+	last = atomic_exchange(&worker->inbox, NULL);
+	run_queue_append(&worker->ready, reverse(last), last);
 }
 
 static void look_at_messages(struct worker *worker)
@@ -327,9 +342,12 @@ static void wait_for_work(struct worker *worker)
 	if (np__newborns_linger(worker))
 		return;
 	atomic_store(&worker->sleep, ASLEEP);
-	if (!np__worker_has_messages(worker) && !np__newborns_find(worker) &&
-	    turn(worker, np__deadlock_patience(worker)) > 0)
-		count_round(worker); /* also if it is others who can run now */
+	np__runtime_finish_if_empty(worker);
+	if (!np__worker_has_messages(worker) && !np__newborns_find(worker)) {
+		worker->unseen = 0;
+		if (turn(worker, np__deadlock_patience(worker)) > 0)
+			count_round(worker); /* also if it is others who can run now */
+	}
 	if (atomic_exchange(&worker->sleep, AWAKE) == SUMMONED)
 		np__newborns_search(worker);
 }
@@ -349,11 +367,15 @@ static bool run_ready(struct worker *worker)
 	return true;
 }
 
-/* With something to run at hand: see what else there is, and who has had a share goes last. */
+/*
+ * With something to run at hand: see what else there is, and who has had a share goes last. Where
+ * nothing is at hand a sleep will see it, unless newborns or messages come before that each time.
+ */
 static void look(struct worker *worker)
 {
-	if (worker->ready.first || worker->shares >= SHARES) {
+	if (worker->ready.first || worker->shares >= SHARES || ++worker->unseen >= ROUNDS) {
 		worker->shares = 0;
+		worker->unseen = 0;
 		turn(worker, 0);
 	}
 	if (worker->sated.first)

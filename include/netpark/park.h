@@ -121,6 +121,15 @@ struct np_parker {
 	void (*ready)(struct np_task *list);
 
 	/**
+	 * ready_at_home() - the same for tasks that all have the home which the calling thread
+	 * turns
+	 * @first, @last: of the list, not empty
+	 *
+	 * Needed only by a parker whose tasks have a home.
+	 */
+	void (*ready_at_home)(struct np_task *first, struct np_task *last);
+
+	/**
 	 * attend() - the task is going to wait on a poller that is not its own
 	 *
 	 * Make sure that somebody turns it. Return: 0 or an error, which becomes that of the wait.

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 TestSuite(fiber_fd, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
@@ -70,6 +71,62 @@ FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
 	np_close(fds[0]);
 	pthread_join(thread, &result);
 	cr_assert_eq((intptr_t)result, 0);
+}
+
+/* ---- calls that fail ----------------------------------------------------------------------- */
+
+static atomic_int at_it;
+
+/* Who calls what fails, without waiting and without an end, lets others do the same. */
+static void fail_beside_others(struct np_fd *fd, int error, const char *text)
+{
+	char byte, said[256];
+
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < 3; i++) {
+		cr_assert_eq(np_read(fd, &byte, 1), error);
+		np_error_text(error, said, sizeof(said));
+		cr_assert(strncmp(said, "read ", 5) == 0 && strstr(said, text),
+			  "%s is not what failed here", said);
+	}
+}
+
+static int read_too_late(void *arg)
+{
+	np_set_read_deadline(arg, -1);
+	fail_beside_others(arg, NP_EDEADLINE, "i/o timeout");
+	return 0;
+}
+
+static int read_what_is_closed(void *arg)
+{
+	np_cancel_io(arg);
+	fail_beside_others(arg, NP_ECLOSED, "use of closed descriptor");
+	return 0;
+}
+
+static int read_unconnected(void *arg)
+{
+	fail_beside_others(arg, -ENOTCONN, "not connected");
+	return 0;
+}
+
+FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
+{
+	struct np_group group = { 0 };
+	struct np_fd *fds[2], *lone;
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	fixture_fd_pair(fds);
+	cr_assert_eq(np_fd_open(sock, 0, &lone), 0);
+	atomic_store(&at_it, 0);
+	cr_assert_eq(np_group_go(&group, read_too_late, fds[0]), 0);
+	cr_assert_eq(np_group_go(&group, read_what_is_closed, fds[1]), 0);
+	cr_assert_eq(np_group_go(&group, read_unconnected, lone), 0);
+	cr_assert_eq(np_group_join(&group), 0);
+	np_close(fds[0]);
+	np_close(fds[1]);
+	np_close(lone);
 }
 
 /* ---- a handle that threads waited on before ------------------------------------------------ */

@@ -334,6 +334,21 @@ TRANSFER(recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flag
 TRANSFER(send, (int fd, const void *buf, size_t size, int flags), (fd, buf, size, flags),
 	 (fd, buf, size > 0, flags))
 
+/* Those of core/sys_calls.h, which count under the same names, also where they are made without. */
+#define DIRECT_TRANSFER(name, parameters, arguments)                                               \
+	ssize_t __wrap_np__call_##name parameters;                                                 \
+	ssize_t __wrap_np__call_##name parameters                                                  \
+	{                                                                                          \
+		ssize_t n = __wrap_##name arguments;                                               \
+                                                                                                   \
+		return n < 0 ? -errno : n;                                                         \
+	}
+
+DIRECT_TRANSFER(read, (int fd, void *buf, size_t size), (fd, buf, size))
+DIRECT_TRANSFER(write, (int fd, const void *buf, size_t size), (fd, buf, size))
+DIRECT_TRANSFER(recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flags))
+DIRECT_TRANSFER(send, (int fd, const void *buf, size_t size, int flags), (fd, buf, size, flags))
+
 int __real_connect(int fd, const struct sockaddr *addr, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t length);
 
@@ -385,7 +400,7 @@ long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
 /*
- * What core/sys_calls.h sends round the C library counts under the name that it has there. Takes
+ * What backends/epoll.c sends round the C library counts under the name that it has there. Takes
  * six arguments of callers who gave fewer, as the C library does: not for a sanitizer to see.
  */
 #ifdef __SANITIZE_ADDRESS__
@@ -404,16 +419,6 @@ long __wrap_syscall(long number, ...)
 		a[i] = va_arg(args, long);
 	va_end(args);
 	switch (number) {
-	case SYS_read:
-		return __wrap_read((int)a[0], (void *)a[1], (size_t)a[2]);
-	case SYS_write:
-		return __wrap_write((int)a[0], (void *)a[1], (size_t)a[2]);
-#ifdef SYS_recvfrom
-	case SYS_recvfrom:
-		return __wrap_recv((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3]);
-	case SYS_sendto:
-		return __wrap_send((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3]);
-#endif
 	case SYS_epoll_pwait:
 		return __wrap_epoll_wait((int)a[0], (void *)a[1], (int)a[2], (int)a[3]);
 	case EPOLL_PWAIT2:

@@ -6,8 +6,12 @@
  *	cr_assert_eq(np_accept(listener, &conn), -EMFILE);
  *
  * The linker sends every call that the library, or the test, makes of the names below here first
- * (--wrap). Calls are numbered from 1, beginning with the first after the fault was set. The kqueue
- * emulation's own calls pass: it stands for a kernel.
+ * (--wrap; tests/suites/meson.build has the list). Calls are numbered from 1, beginning with the
+ *first after the fault was set. The kqueue emulation's own calls pass: it stands for a kernel.
+ *
+ * Those of core/sys_calls.h count under the names of the C library's, fcntl64 and mmap64, which is
+ * how glibc calls those where files have 64 bits, without the number. "epoll_pwait2" can be named
+ * too, which is made through syscall.
  */
 #ifndef NETPARK_TESTS_SUPPORT_FAULT_H
 #define NETPARK_TESTS_SUPPORT_FAULT_H
@@ -15,53 +19,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
-
-/*
- * What is wrapped; the build has the same list. fcntl64 and mmap64 are how glibc calls those where
- * files have 64 bits, and "epoll_pwait2" can be named too, which is made through syscall.
- */
-#define FAULT_WRAPPED(WRAP)                                                                        \
-	WRAP(accept4)                                                                              \
-	WRAP(aligned_alloc)                                                                        \
-	WRAP(bind)                                                                                 \
-	WRAP(calloc)                                                                               \
-	WRAP(close)                                                                                \
-	WRAP(connect)                                                                              \
-	WRAP(epoll_create1)                                                                        \
-	WRAP(epoll_ctl)                                                                            \
-	WRAP(epoll_wait)                                                                           \
-	WRAP(eventfd)                                                                              \
-	WRAP(fcntl)                                                                                \
-	WRAP(fcntl64)                                                                              \
-	WRAP(free)                                                                                 \
-	WRAP(getpeername)                                                                          \
-	WRAP(getsockname)                                                                          \
-	WRAP(getsockopt)                                                                           \
-	WRAP(kevent)                                                                               \
-	WRAP(kqueue)                                                                               \
-	WRAP(listen)                                                                               \
-	WRAP(madvise)                                                                              \
-	WRAP(malloc)                                                                               \
-	WRAP(mmap)                                                                                 \
-	WRAP(mmap64)                                                                               \
-	WRAP(mprotect)                                                                             \
-	WRAP(pipe2)                                                                                \
-	WRAP(poll)                                                                                 \
-	WRAP(ppoll)                                                                                \
-	WRAP(pthread_create)                                                                       \
-	WRAP(read)                                                                                 \
-	WRAP(readv)                                                                                \
-	WRAP(realloc)                                                                              \
-	WRAP(recv)                                                                                 \
-	WRAP(recvmsg)                                                                              \
-	WRAP(send)                                                                                 \
-	WRAP(sendmsg)                                                                              \
-	WRAP(setsockopt)                                                                           \
-	WRAP(shutdown)                                                                             \
-	WRAP(socket)                                                                               \
-	WRAP(syscall)                                                                              \
-	WRAP(write)                                                                                \
-	WRAP(writev)
 
 enum { FAULT_ALWAYS = 1 << 30 };
 
