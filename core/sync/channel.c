@@ -87,6 +87,8 @@ static NP_IN_PLACE int wait_in(struct np_channel *channel, struct np_wait_queue 
 	}
 	np__ticket_keep(&ticket, &channel->lock, 0);
 	self.element = element;
+	self.result = 0;
+	self.has_twins = false;
 	self.waiter.ticket = &ticket;
 	self.waiter.result = 0;
 	wait_queue_push(queue, &self.waiter);

@@ -60,7 +60,13 @@ static inline void channel_get(struct np_channel *channel, void *ret_element)
 		channel->head = 0;
 }
 
-/* The first of @queue that still waits, claimed, with its case done. */
+/* Take the other cases of @chosen's select out of the queues of its channel, under its lock. */
+NP_RARE void np__select_take_out_twins(struct np_select_case *chosen);
+
+/*
+ * The first of @queue that still waits, claimed, with its case done. Nothing of its wait is left in
+ * the channel, which may be gone when it wakes up.
+ */
 static inline struct np_select_case *channel_claim(struct np_wait_queue *queue, int result,
 						   struct wakeups *wakeups)
 {
@@ -71,6 +77,8 @@ static inline struct np_select_case *channel_claim(struct np_wait_queue *queue, 
 		return NULL;
 	other = container_of(waiter, struct np_select_case, waiter);
 	other->result = result;
+	if (other->has_twins)
+		np__select_take_out_twins(other);
 	return other;
 }
 

@@ -5,13 +5,13 @@
  * and, if there is nothing, queues everywhere: so to all others it is one event.
  *
  * When it has waited, the channels are locked one by one to leave their queues. Not the one that
- * ended the wait: there it was taken out, and that channel may be gone.
+ * ended the wait: there it was taken out, with all cases of that channel, which may be gone.
  */
 #include "core/sync/channel.h"
 
 struct select_ticket {
 	struct ticket ticket; /* first */
-	const struct np_select_case *sorted;
+	struct np_select_case *sorted;
 };
 
 /* "select: receive 0x5581, send 0x5582" */
@@ -172,17 +172,31 @@ static struct np_select_case *perform_any(struct np_select_case *sorted, struct 
 static void queue_all(struct np_select_case *cases, struct np_select_case *sorted,
 		      struct ticket *ticket)
 {
-	for (struct np_select_case *one = sorted; one; one = one->next) {
+	const struct np_select_case *before = NULL;
+
+	for (struct np_select_case *one = sorted; one; before = one, one = one->next) {
+		one->has_twins = (before && before->channel == one->channel) ||
+				 (one->next && one->next->channel == one->channel);
 		one->waiter.ticket = ticket;
 		one->waiter.result = (int)(one - cases);
 		wait_queue_push(channel_queue(one->channel, one->operation), &one->waiter);
 	}
 }
 
+void np__select_take_out_twins(struct np_select_case *chosen)
+{
+	const struct select_ticket *ticket = chosen->waiter.ticket;
+
+	for (struct np_select_case *one = ticket->sorted; one; one = one->next)
+		if (one->channel == chosen->channel)
+			wait_queue_remove(channel_queue(one->channel, one->operation),
+					  &one->waiter);
+}
+
 static void leave_all(struct np_select_case *sorted, const struct np_select_case *chosen)
 {
 	for (struct np_select_case *one = sorted; one; one = one->next) {
-		if (one == chosen)
+		if (chosen && one->channel == chosen->channel)
 			continue;
 		np__spin_lock(&one->channel->lock);
 		wait_queue_remove(channel_queue(one->channel, one->operation), &one->waiter);

@@ -111,6 +111,7 @@ struct np_select_case {
 	/* netpark's; need not be set */
 	struct np_waiter waiter;
 	struct np_select_case *next;
+	int has_twins;
 };
 
 /**
