@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <time.h>
-#include <unistd.h>
 
 struct thread_task {
 	struct np_task task; /* first */
@@ -42,7 +41,6 @@ struct thread_task {
 
 	/* in the list of those that have ever parked, under its lock, but for the thread itself */
 	uint64_t number; /* 0: not there */
-	pid_t process;
 	struct thread_task *next, **previous;
 };
 
@@ -83,6 +81,8 @@ static void take_out(void *arg)
 {
 	struct thread_task *thread = arg;
 
+	if (thread->number == 0)
+		return; /* since a fork */
 	pthread_mutex_lock(&parkers.lock);
 	*thread->previous = thread->next;
 	if (thread->next)
@@ -93,9 +93,30 @@ static void take_out(void *arg)
 	pthread_mutex_unlock(&parkers.lock);
 }
 
+static void lock_list(void)
+{
+	pthread_mutex_lock(&parkers.lock);
+}
+
+static void unlock_list(void)
+{
+	pthread_mutex_unlock(&parkers.lock);
+}
+
+/* In the child. The records of the others are where their threads' stacks were. */
+static void begin_anew(void)
+{
+	parkers.first = NULL;
+	parkers.end = &parkers.first;
+	thread_of(np__thread_task())->number = 0;
+	unlock_list();
+}
+
+/* Nobody who is not in the child has the lock there, nor, to describe it, that of a thread. */
 static void make_key(void)
 {
-	parkers.has_key = pthread_key_create(&parkers.key, take_out) == 0;
+	parkers.has_key = pthread_atfork(lock_list, unlock_list, begin_anew) == 0 &&
+			  pthread_key_create(&parkers.key, take_out) == 0;
 }
 
 /* A library may be unloaded before the threads that have used it end. */
@@ -113,7 +134,6 @@ NP_RARE static void put_in(struct thread_task *thread)
 		return;
 	pthread_mutex_lock(&parkers.lock);
 	thread->number = ++parkers.numbers;
-	thread->process = getpid();
 	thread->next = NULL;
 	thread->previous = parkers.end;
 	*parkers.end = thread;
@@ -145,15 +165,13 @@ static void describe(const struct thread_task *thread, struct text *text)
 	np__text_put(text, "]\n\n");
 }
 
-/* After a fork(2) the others are not there any more. */
 bool np__threads_describe(uint64_t *after, struct text *text, size_t room)
 {
 	struct thread_task *thread;
-	pid_t process = getpid();
 
 	pthread_mutex_lock(&parkers.lock);
 	for (thread = parkers.first; thread; thread = thread->next) {
-		if (thread->number <= *after || thread->process != process)
+		if (thread->number <= *after)
 			continue;
 		if (text->size - np__text_held(text) <= room)
 			break;

@@ -17,6 +17,8 @@
 #define NSIG 65
 #endif
 
+enum { NO_SIGNAL = 0 }; /* through the pipe: no more */
+
 struct watched {
 	_Atomic int fd; /* plus 1; 0: not watched */
 	struct sigaction before;
@@ -33,6 +35,12 @@ static struct {
 	pid_t process;
 } watch;
 
+/* After a fork(2) it is the parent's: its thread is not here, and its pipe the same. */
+static bool is_ours(void)
+{
+	return watch.process == getpid();
+}
+
 /* Who takes the pipe away does so when nobody is inside any more. */
 static void handle(int signo)
 {
@@ -43,7 +51,7 @@ static void handle(int signo)
 	atomic_fetch_add(&watch.inside, 1);
 	sink = atomic_load(&watch.sink);
 	/* Full: there are enough reports to come. */
-	if (sink > 0 && write(sink - 1, &number, 1) < 0)
+	if (sink > 0 && is_ours() && write(sink - 1, &number, 1) < 0)
 		errno = error;
 	atomic_fetch_sub(&watch.inside, 1);
 	errno = error;
@@ -62,6 +70,8 @@ static void *serve(void *arg)
 	while ((n = read(watch.pipe[0], &number, 1)) > 0 || (n < 0 && errno == EINTR)) {
 		int fd = n == 1 && number < NSIG ? atomic_load(&watch.signals[number].fd) : 0;
 
+		if (n == 1 && number == NO_SIGNAL)
+			break;
 		if (fd > 0)
 			np_dump(fd - 1);
 	}
@@ -87,14 +97,26 @@ static int start(void)
 	return 0;
 }
 
+/* The end of the pipe does not tell it: a child may have that open, too. */
+static void end_thread(void)
+{
+	const unsigned char number = NO_SIGNAL;
+
+	while (write(watch.pipe[1], &number, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+		sched_yield();
+	pthread_join(watch.thread, NULL);
+}
+
 static void stop(void)
 {
 	atomic_store(&watch.sink, 0);
+	if (!is_ours())
+		atomic_store(&watch.inside, 0); /* they are not here */
 	while (atomic_load(&watch.inside) > 0)
 		sched_yield();
+	if (is_ours())
+		end_thread();
 	np__sys_close(watch.pipe[1]);
-	if (watch.process == getpid()) /* not after a fork(2): it is the parent's */
-		pthread_join(watch.thread, NULL);
 	np__sys_close(watch.pipe[0]);
 }
 
@@ -132,9 +154,17 @@ static void take_away(int signo)
 		stop();
 }
 
+/* A child begins anew. */
+static void disinherit(void)
+{
+	for (int signo = 1; signo < NSIG; signo++)
+		if (atomic_load(&watch.signals[signo].fd) > 0)
+			take_away(signo);
+}
+
 unsigned np__dump_threads(void)
 {
-	return atomic_load(&watch.sink) > 0;
+	return atomic_load(&watch.sink) > 0 && is_ours();
 }
 
 int np_dump_on_signal(int signo, int fd)
@@ -143,6 +173,8 @@ int np_dump_on_signal(int signo, int fd)
 
 	if (signo <= 0 || signo >= NSIG || fd < -1)
 		return -EINVAL;
+	if (watch.count > 0 && !is_ours())
+		disinherit();
 	is_watched = atomic_load(&watch.signals[signo].fd) > 0;
 	if (fd >= 0 && !is_watched)
 		return add(signo, fd);

@@ -59,20 +59,25 @@ int np_group_go(struct np_group *group, int (*fn)(void *arg), void *arg)
 	return np__fiber_spawn(NULL, fn, arg, group);
 }
 
+/* A member is in the list, so it has not ended: its generation is the present one. */
+static void cancel_members(struct np_group *group)
+{
+	lock(group);
+	group->canceled = 1;
+	for (struct fiber *fiber = group->first; fiber; fiber = fiber->group_next)
+		np__cancel_fiber(fiber, atomic_load(&fiber->state) >> FIBER_STATE_BITS);
+	unlock(group);
+}
+
+/* The runtime is held for as long as there may be members. In a child they are not there. */
 void np_group_cancel(struct np_group *group)
 {
 	struct runtime *runtime = np__runtime_hold();
 
-	if (runtime) {
-		lock(group);
-		group->canceled = 1;
-		/* A member is in the list, so it has not ended: its generation is the present one.
-		 */
-		for (struct fiber *fiber = group->first; fiber; fiber = fiber->group_next)
-			np__cancel_fiber(fiber, atomic_load(&fiber->state) >> FIBER_STATE_BITS);
-		unlock(group);
+	if (group && !np__runtime_is_inherited())
+		cancel_members(group);
+	if (runtime)
 		np__runtime_release();
-	}
 }
 
 struct join_ticket {

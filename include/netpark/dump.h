@@ -49,7 +49,8 @@ extern "C" {
  * may be non-blocking, and anything that write(2) takes
  *
  * Needs 24 KiB of stack and no memory besides, but what the C library may want the first time to
- * load its unwinder. Fibers and threads; not in signal handlers: see np_dump_on_signal().
+ * load its unwinder. Fibers and threads; not in signal handlers: see np_dump_on_signal(). In the
+ * child of a process whose fibers ran there are none to report.
  *
  * Return: 0; -EBADF, -EPIPE or another -errno of write(2), with the report cut short.
  */
@@ -63,7 +64,7 @@ NP_API int np_dump(int fd);
  * The handler only tells a thread of netpark's, which is started by the first call and ended with
  * the last signal. Signals that come before a report is finished may share the next. A second call
  * for the same signal changes @fd. With -1 the action from before comes back, if it is still ours
- * to replace. After fork(2) the child writes none. One call at a time.
+ * to replace. After fork(2) the child writes none until it asks for its own. One call at a time.
  *
  * Return: 0; -EINVAL for what is no signal or cannot be handled, or whose report was not asked for;
  * -ENOMEM, -EAGAIN, -EMFILE, -ENFILE if the thread or its pipe could not be made. By threads and

@@ -20,7 +20,9 @@
  * After fork(2) a handle is the parent's. In the child what can be done at once is done; what would
  * have to wait, and deadlines, are NP_EFORKED; np_close() closes the child's descriptor only, and
  * what the parent's kernel, pollers and tasks know of it stays as it is (a Unix listener's path,
- * too). The same holds for pollers that were made before. See netpark/fiber.h for fibers.
+ * too). The same holds for pollers that were made before, but for the default one, of which the
+ * child gets one of its own: so new handles, deadlines and sleep work there as everywhere. See
+ * netpark/fiber.h for fibers.
  *
  * Deadlines, as in Go, are absolute and stay until changed; an expired one fails every later call
  * of its direction, even if it would not have blocked. They bound waiting, not system calls.

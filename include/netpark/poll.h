@@ -76,8 +76,8 @@ NP_API int np_poller_destroy(struct np_poller *poller);
 /**
  * np_poller_default() - the poller of all who do not choose one
  *
- * Made at the first call with the default options. Return: 0, or the error of np_poller_create();
- * a failure is not remembered. Any thread.
+ * Made at the first call with the default options; the child of a fork(2) gets one of its own.
+ * Return: 0, or the error of np_poller_create(); a failure is not remembered. Any thread.
  */
 NP_API int np_poller_default(struct np_poller **ret_poller);
 

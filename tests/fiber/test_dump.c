@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(dump, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
@@ -755,6 +756,8 @@ FIBER_TEST(dump, says_when_it_cannot_be_written)
 
 /* ---- on a signal -------------------------------------------------------------------------- */
 
+static const char *awaited = "[blocking call ";
+
 static int read_until_report(void *arg)
 {
 	int fd = *(int *)arg;
@@ -763,7 +766,7 @@ static int read_until_report(void *arg)
 
 	while (n > 0) {
 		report[length] = '\0';
-		if (strstr(report, "[blocking call "))
+		if (strstr(report, awaited))
 			return 0;
 		n = read(fd, report + length, REPORT_MAX - 1 - length);
 		length += n > 0 ? (size_t)n : 0;
@@ -805,6 +808,75 @@ FIBER_TEST(dump, comes_on_a_signal)
 		close(first[i]);
 		close(second[i]);
 	}
+}
+
+/* The signal, and another report once the child has asked for its own. 0 if all went well. */
+static int ask_in_child(int own[2])
+{
+	struct sigaction now;
+
+	alarm(60);
+	awaited = "0 workers\n";
+	raise(SIGUSR1); /* goes nowhere */
+	if (np_dump_on_signal(SIGUSR1, own[1]) != 0)
+		return 1;
+	raise(SIGUSR1);
+	if (read_until_report(&own[0]) != 0)
+		return 2;
+	if (np_dump_on_signal(SIGUSR1, -1) != 0)
+		return 3;
+	sigaction(SIGUSR1, NULL, &now);
+	return now.sa_handler == SIG_DFL ? 0 : 4;
+}
+
+/* The child shares the pipe by which signals are told to the parent's thread. */
+Test(dump, is_not_written_by_the_parent_for_a_child)
+{
+	int before[2], after[2], childs[2], status;
+	pid_t child;
+	char byte;
+
+	cr_assert_eq(pipe2(before, O_NONBLOCK), 0);
+	cr_assert_eq(pipe(after), 0);
+	cr_assert_eq(pipe(childs), 0);
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, before[1]), 0);
+	child = fork();
+	if (child == 0)
+		_exit(ask_in_child(childs));
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0, "%x", (unsigned)status);
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, after[1]), 0);
+	awaited = "0 workers\n";
+	raise(SIGUSR1);
+	cr_assert_eq(read_until_report(&after[0]), 0);
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, -1), 0);
+	cr_assert_lt(read(before[0], &byte, 1), 0, "the parent wrote a report for the child");
+	for (int i = 0; i < 2; i++) {
+		close(before[i]);
+		close(after[i]);
+		close(childs[i]);
+	}
+}
+
+/* It has the writing end of the pipe, whose end therefore never comes. */
+Test(dump, is_given_up_while_a_child_lives)
+{
+	int reports[2], status;
+	pid_t child;
+
+	cr_assert_eq(pipe(reports), 0);
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, reports[1]), 0);
+	child = fork();
+	if (child == 0) {
+		alarm(60);
+		for (;;)
+			pause();
+	}
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, -1), 0);
+	kill(child, SIGKILL);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	close(reports[0]);
+	close(reports[1]);
 }
 
 Test(dump, is_refused_for_what_is_no_signal)

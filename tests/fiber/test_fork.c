@@ -44,6 +44,33 @@ static void die_in_time(void)
 	alarm(60);
 }
 
+/* Whoever waited for what in the parent: the child waits for what is its own. */
+static int wait_in_child(void)
+{
+	struct np_channel *channel;
+	struct np_fd *fd;
+	int fds[2];
+	char byte;
+
+	np_task_use_poller(NULL); /* the one before was the parent's */
+	if (np_sleep(1000) != 0)
+		return 20;
+	if (np_channel_create(1, 0, &channel) != 0 ||
+	    np_channel_receive_until(channel, &byte, np_deadline(1000)) != NP_EDEADLINE)
+		return 21;
+	np_channel_destroy(channel);
+	if (pipe(fds) < 0 || np_fd_open(fds[0], 0, &fd) != 0)
+		return 22;
+	np_set_read_deadline(fd, np_deadline(1000));
+	if (np_read(fd, &byte, 1) != NP_EDEADLINE)
+		return 23;
+	np_set_read_deadline(fd, 0);
+	if (write(fds[1], "x", 1) != 1 || np_read(fd, &byte, 1) != 1)
+		return 24;
+	np_close(fd);
+	return np_dump(open("/dev/null", O_WRONLY)) == 0 ? 0 : 25;
+}
+
 /* What the child sees; the number of the first thing that is wrong. A fiber reads from ends[0]. */
 static int look_in_child(void)
 {
@@ -73,7 +100,9 @@ static int look_in_child(void)
 		return 9;
 	if (access(path, F_OK) < 0)
 		return 10;
-	return np_write(others[1], "x", 0) == 0 ? 0 : 11; /* needs nobody */
+	if (np_write(others[1], "x", 0) != 0) /* needs nobody */
+		return 11;
+	return wait_in_child();
 }
 
 static int wait_for(void *arg)
@@ -220,6 +249,58 @@ FIBER_TEST(forks, that_return_are_told)
 	cr_assert_eq(np_go(fork_and_return, &result), 0);
 	FIBER_UNTIL(atomic_load(&done));
 	cr_assert_eq(result, 42);
+}
+
+/* A child that has made the default poller has a child, too. */
+Test(forks, have_a_default_poller_of_their_own)
+{
+	struct np_poller *childs, *grandchilds;
+	pid_t child = fork();
+
+	if (child == 0) {
+		pid_t grandchild;
+
+		die_in_time();
+		if (wait_in_child() != 0 || np_poller_default(&childs) != 0)
+			_exit(100);
+		grandchild = fork();
+		if (grandchild > 0)
+			_exit(wait_for(&grandchild));
+		if (np_poller_default(&grandchilds) != 0 || grandchilds == childs)
+			_exit(101);
+		_exit(wait_in_child());
+	}
+	cr_assert_eq(wait_for(&child), 0);
+}
+
+/* The lock of those that wait is somebody's at most times. */
+static void *wait_again_and_again(void *arg)
+{
+	while (!atomic_load((atomic_bool *)arg))
+		np_sleep(1000);
+	return NULL;
+}
+
+Test(forks, can_wait_whatever_the_others_were_at)
+{
+	atomic_bool enough = false;
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		threads[i] = fixture_start_thread(wait_again_and_again, &enough);
+	for (int i = 0; i < 50; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			die_in_time();
+			_exit(wait_in_child());
+		}
+		np_dump(1 << 20); /* EBADF, but after a look at all of them */
+		cr_assert_eq(wait_for(&child), 0);
+	}
+	atomic_store(&enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 }
 
 Test(forks, without_fibers_may_run_some)
