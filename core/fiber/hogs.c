@@ -54,7 +54,7 @@ static void tell(struct runtime *runtime, const struct worker *worker, struct si
 	struct sight now;
 
 	for (size_t i = 0; i < sizeof(name); i++)
-		name[i] = __atomic_load_n(&sight->fiber->label[i], __ATOMIC_RELAXED);
+		name[i] = __atomic_load_n(&sight->fiber->label[i], __ATOMIC_ACQUIRE);
 	now = look_at(worker);
 	if (!is_same(sight, &now))
 		return;

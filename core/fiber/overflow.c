@@ -39,10 +39,10 @@ static const struct sigaction *action_before(int number)
 	return &overflow.before[i];
 }
 
+/* The two kinds of handlers share their place, and SIG_DFL may be told with the flag of either. */
 static bool is_handler(const struct sigaction *action)
 {
-	return (action->sa_flags & SA_SIGINFO) ||
-	       (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 }
 
 static void set_default(int number)
