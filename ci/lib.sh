@@ -27,10 +27,11 @@ need() {
 		sudo=sudo
 	fi
 	echo "installing$missing"
+	# Somebody else may be installing, and networks have bad moments.
+	apt="$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3"
 	# shellcheck disable=SC2086
-	if ! { $sudo apt-get update -qq &&
-		$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			$missing; } >"${TMPDIR:-/tmp}/netpark-apt.$$" 2>&1; then
+	if ! { $apt update && $apt install -y --no-install-recommends $missing; } \
+		>"${TMPDIR:-/tmp}/netpark-apt.$$" 2>&1; then
 		tail -n 5 "${TMPDIR:-/tmp}/netpark-apt.$$" >&2
 		die "missing$missing: apt-get could not install them"
 	fi

@@ -90,7 +90,7 @@ static int wait_for_descriptor(void)
 	if (error)
 		close(fds[0]);
 	if (!error)
-		error = np_set_read_deadline(reader, np_deadline(1000));
+		error = np_set_read_deadline(reader, np_deadline(1000 * 1000));
 	if (!error)
 		error = (int)np_read(reader, &byte, 1);
 	np_close(reader);

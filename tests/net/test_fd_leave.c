@@ -44,27 +44,6 @@ static void end(void)
 
 TestSuite(fd_leave, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);
 
-static size_t registered(void)
-{
-	struct np_poller_stats stats;
-
-	np_poller_get_stats(counting_poller, &stats);
-	return stats.registered;
-}
-
-/* Until it has been waited for: a deadline that has passed before that tells nobody. */
-static void wait_in_vain(struct np_fd *fd)
-{
-	size_t before = registered();
-	char byte;
-
-	for (int64_t timeout_ns = 1000000; registered() == before; timeout_ns *= 2) {
-		np_set_read_deadline(fd, np_deadline(timeout_ns));
-		cr_assert_eq(np_read(fd, &byte, 1), NP_EDEADLINE);
-	}
-	np_set_read_deadline(fd, 0);
-}
-
 /* A connection whose server side, pair[0], the backend knows and the program has never seen. */
 static void connect_pair(struct np_fd *pair[2])
 {
@@ -77,7 +56,7 @@ static void connect_pair(struct np_fd *pair[2])
 	np_addr_format(&addr, text, sizeof(text));
 	cr_assert_eq(np_dial("tcp", text, 0, &pair[1]), 0);
 	cr_assert_eq(np_accept(listener, &pair[0]), 0);
-	wait_in_vain(pair[0]);
+	call_register_in(counting_poller, pair[0]);
 	np_close(listener);
 	atomic_store(&closes, 0);
 }
@@ -160,7 +139,7 @@ Test(fd_leave, so_is_what_the_program_brought_itself)
 	struct np_fd *fds[2];
 
 	fixture_fd_pair(fds);
-	wait_in_vain(fds[0]);
+	call_register_in(counting_poller, fds[0]);
 	cr_assert_eq(closes_of(fds[0]), 1);
 	np_close(fds[1]);
 }

@@ -132,6 +132,7 @@ static void get_in(void *arg)
 static void greed(void)
 {
 	struct np_mutex mutex = { 0 };
+	uint64_t random = next_seed();
 	struct spawn task;
 
 	stress_phase("greed");
@@ -142,6 +143,9 @@ static void greed(void)
 	while (!atomic_load(&got_in)) {
 		np_mutex_unlock(&mutex);
 		np_mutex_lock(&mutex);
+		/* Else Valgrind, which counts blocks, may stop it at the same place each time. */
+		for (volatile unsigned i = stress_below(&random, 64); i > 0; i--)
+			;
 		if (np_self())
 			np_yield(); /* it may be on this worker */
 	}

@@ -67,8 +67,11 @@ ssize_t call_read_patiently(struct np_fd *fd, void *buf, size_t size);
 /* Read until @size bytes or end of file; returns the count, or an error. */
 ssize_t call_read_full(struct np_fd *fd, void *buf, size_t size);
 
-/* Have the poller told of @fd: by a read that has to wait, and times out. @fd has nothing to read.
+/*
+ * Have the poller told of @fd: by a read that has to wait, and times out. @fd has nothing to read,
+ * and @poller no other descriptor that it was not told of. Without a poller: test_poller.
  */
+void call_register_in(struct np_poller *poller, struct np_fd *fd);
 void call_register(struct np_fd *fd);
 
 /*
