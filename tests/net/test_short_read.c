@@ -77,10 +77,11 @@ static void tell_urgently(const char *byte)
 	cr_assert_eq(send(peer, byte, 1, MSG_OOB), 1);
 }
 
-/* What the loopback delivered is reported by the next look. */
+/* What the loopback delivered is reported by the next look; a worker looks by itself. */
 static void take_report(void)
 {
-	cr_assert_geq(np_poller_turn(test_poller, 0), 0);
+	if (!fixture_has_worker())
+		cr_assert_geq(np_poller_turn(test_poller, 0), 0);
 }
 
 static void expect(const char *text)

@@ -10,28 +10,46 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void *run(void *arg)
+static void run(struct call *call)
 {
-	struct call *call = arg;
-
 	call->result = call->make(call);
 	call->ended_at = np_time();
 	if (call->result < 0)
 		np_error_text((int)call->result, call->text, sizeof(call->text));
 	atomic_store(&call->done, true);
+}
+
+static void *run_in_thread(void *arg)
+{
+	run(arg);
 	return NULL;
+}
+
+static void run_in_fiber(void *arg)
+{
+	struct call *call = arg;
+
+	call->thread = pthread_self();
+	run(call);
+	np_semaphore_release(&call->has_ended, 1);
 }
 
 void call_start(struct call *call, ssize_t (*make)(struct call *call))
 {
 	call->make = make;
 	atomic_store(&call->done, false);
-	call->thread = fixture_start_thread(run, call);
+	if (fixture_has_worker())
+		cr_assert_eq(np_go(run_in_fiber, call), 0);
+	else
+		call->thread = fixture_start_thread(run_in_thread, call);
 }
 
 ssize_t call_finish(struct call *call)
 {
-	pthread_join(call->thread, NULL);
+	if (fixture_has_worker())
+		np_semaphore_acquire(&call->has_ended, 1);
+	else
+		pthread_join(call->thread, NULL);
 	return call->result;
 }
 

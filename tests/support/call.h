@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/support/call.h - one call of the library in a thread of its own, and what it returned.
+ * tests/support/call.h - one call of the library in a thread of its own, or in a fiber where there
+ * is a worker (fixture.h), and what it returned.
  *
  *	struct call reader = { .fd = fd };
  *
@@ -9,7 +10,7 @@
  *	...
  *	cr_assert_eq(call_finish(&reader), 5);
  *
- * The thread asserts nothing: results are looked at by the test, after the join.
+ * The task asserts nothing: results are looked at by the test, after the join.
  */
 #ifndef NETPARK_TESTS_SUPPORT_CALL_H
 #define NETPARK_TESTS_SUPPORT_CALL_H
@@ -39,7 +40,8 @@ struct call {
 	atomic_bool done;
 
 	ssize_t (*make)(struct call *call);
-	pthread_t thread;
+	pthread_t thread;              /* that runs it */
+	struct np_semaphore has_ended; /* of a fiber */
 };
 
 void call_start(struct call *call, ssize_t (*make)(struct call *call));

@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +20,12 @@
 struct np_poller *test_poller;
 
 static int descriptors_before;
+
+/* The worker beside the test. */
+static struct {
+	pthread_t thread;
+	struct np_semaphore is_there, is_over;
+} worker;
 
 const struct runtime_poll *fixture_backend(void)
 {
@@ -46,12 +54,53 @@ int fixture_count_descriptors(void)
 	return count;
 }
 
+bool fixture_has_worker(void)
+{
+	const char *calls = getenv("NETPARK_TEST_CALLS");
+
+	return calls && strcmp(calls, "fibers") == 0;
+}
+
+static int stay(void *arg)
+{
+	(void)arg;
+	test_poller = np_task_self()->poller;
+	np_semaphore_release(&worker.is_there, 1);
+	return np_semaphore_acquire(&worker.is_over, 1);
+}
+
+static void *run_worker(void *arg)
+{
+	const struct np_run_options options = { .workers = 1, .backend = fixture_backend() };
+
+	(void)arg;
+	return (void *)(intptr_t)np_run(stay, NULL, &options);
+}
+
+static void start_worker(void)
+{
+	cr_assert_eq(pthread_create(&worker.thread, NULL, run_worker, NULL), 0);
+	np_semaphore_acquire(&worker.is_there, 1);
+}
+
+static void end_worker(void)
+{
+	void *result;
+
+	np_semaphore_release(&worker.is_over, 1);
+	pthread_join(worker.thread, &result);
+	cr_assert_null(result);
+}
+
 void fixture_begin(void)
 {
 	const struct np_poller_options options = { .backend = fixture_backend() };
 
 	descriptors_before = fixture_count_descriptors();
-	cr_assert_eq(np_poller_create(&options, &test_poller), 0);
+	if (fixture_has_worker())
+		start_worker();
+	else
+		cr_assert_eq(np_poller_create(&options, &test_poller), 0);
 	np_task_use_poller(test_poller);
 }
 
@@ -64,7 +113,10 @@ void fixture_end(void)
 	cr_assert_eq(stats.descriptors, 0, "%zu poll descriptors are left open", stats.descriptors);
 	cr_assert_eq(stats.timers, 0, "%zu timers are left", stats.timers);
 	np_task_use_poller(NULL);
-	cr_assert_eq(np_poller_destroy(test_poller), 0);
+	if (fixture_has_worker())
+		end_worker();
+	else
+		cr_assert_eq(np_poller_destroy(test_poller), 0);
 	descriptors = fixture_count_descriptors();
 	cr_assert_eq(descriptors, descriptors_before, "%d descriptors before the test, %d after it",
 		     descriptors_before, descriptors);

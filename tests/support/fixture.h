@@ -7,6 +7,9 @@
  * The build runs each suite once for each backend: NETPARK_TEST_BACKEND names it. fixture_begin()
  * makes test_poller on it and has the test's thread use that; fixture_end() destroys it and fails
  * the test if a descriptor, a registration, a timer or a parked task is left over.
+ *
+ * With NETPARK_TEST_CALLS=fibers in the environment a worker runs beside the test, whose poller is
+ * test_poller, and what call.h starts are its fibers. The test itself remains a thread.
  */
 #ifndef NETPARK_TESTS_SUPPORT_FIXTURE_H
 #define NETPARK_TESTS_SUPPORT_FIXTURE_H
@@ -27,6 +30,9 @@ void fixture_end(void);
 
 /* The backend under test. */
 const struct runtime_poll *fixture_backend(void);
+
+/* Is there a worker for fibers? */
+bool fixture_has_worker(void);
 
 /* How many descriptors the process has open. */
 int fixture_count_descriptors(void);
