@@ -380,14 +380,12 @@ static int dial_target(struct target *target, int64_t deadline_ns, struct np_fd 
 	return error;
 }
 
-int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)
+static int dial(const char *network, const char *address, int64_t deadline_ns,
+		struct np_fd **ret_conn)
 {
 	struct target target;
-	int error;
+	int error = parse("dial", network, address, &target);
 
-	if (!ret_conn)
-		return np__invalid("np_dial: no place for the connection");
-	error = parse("dial", network, address, &target);
 	if (error)
 		return error;
 	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
@@ -404,6 +402,21 @@ int np_dial(const char *network, const char *address, int64_t deadline_ns, struc
 			return 0;
 		fail("dial", &target, error, "connect");
 	}
+	return error;
+}
+
+/* Where it is refused at once, or accepted, nobody has parked. */
+int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)
+{
+	int error;
+
+	if (!ret_conn)
+		return np__invalid("np_dial: no place for the connection");
+	error = dial(network, address, deadline_ns, ret_conn);
+	if (error)
+		np__fail_spend(np_task_self());
+	else
+		np__task_spend(np_task_self());
 	return error;
 }
 

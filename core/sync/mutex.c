@@ -164,6 +164,7 @@ int np_mutex_try_lock(struct np_mutex *mutex)
 	if (lock_guarded(mutex, state))
 		return 0;
 	publish(mutex, state);
+	np__task_spend(np__task_self()); /* who has it may be on this worker */
 	return -EAGAIN;
 }
 

@@ -77,18 +77,52 @@ FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
 
 static atomic_int at_it;
 
+enum { OTHERS = 5 };
+
+static void expect_text(int error, const char *op, const char *text)
+{
+	char said[256];
+
+	np_error_text(error, said, sizeof(said));
+	cr_assert(strncmp(said, op, strlen(op)) == 0 && strstr(said, text),
+		  "%s is not what failed here", said);
+}
+
 /* Who calls what fails, without waiting and without an end, lets others do the same. */
 static void fail_beside_others(struct np_fd *fd, int error, const char *text)
 {
-	char byte, said[256];
+	char byte;
 
 	atomic_fetch_add(&at_it, 1);
-	for (int i = 0; i < 100 || atomic_load(&at_it) < 3; i++) {
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
 		cr_assert_eq(np_read(fd, &byte, 1), error);
-		np_error_text(error, said, sizeof(said));
-		cr_assert(strncmp(said, "read ", 5) == 0 && strstr(said, text),
-			  "%s is not what failed here", said);
+		expect_text(error, "read ", text);
 	}
+}
+
+static int dial_nobody(void *arg)
+{
+	struct np_fd *conn;
+
+	(void)arg;
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
+		cr_assert_eq(np_dial("unix", "/nowhere/to/be/found", 0, &conn), -ENOENT);
+		expect_text(-ENOENT, "dial ", "no such file");
+	}
+	return 0;
+}
+
+static int try_what_is_locked(void *arg)
+{
+	struct np_mutex mutex = { 0 };
+
+	(void)arg;
+	cr_assert_eq(np_mutex_lock(&mutex), 0);
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++)
+		cr_assert_eq(np_mutex_try_lock(&mutex), -EAGAIN);
+	return np_mutex_unlock(&mutex);
 }
 
 static int read_too_late(void *arg)
@@ -123,6 +157,8 @@ FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 	cr_assert_eq(np_group_go(&group, read_too_late, fds[0]), 0);
 	cr_assert_eq(np_group_go(&group, read_what_is_closed, fds[1]), 0);
 	cr_assert_eq(np_group_go(&group, read_unconnected, lone), 0);
+	cr_assert_eq(np_group_go(&group, dial_nobody, NULL), 0);
+	cr_assert_eq(np_group_go(&group, try_what_is_locked, NULL), 0);
 	cr_assert_eq(np_group_join(&group), 0);
 	np_close(fds[0]);
 	np_close(fds[1]);
