@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,7 @@ int echo_listen(const char *address, struct np_fd **ret_listener)
 
 /* A signal becomes a byte in a pipe, which a task waits for as for any other. */
 static int stop_pipe[2];
+static struct np_semaphore stopping; /* a permit once it was read */
 
 static void write_stop(int signo)
 {
@@ -76,7 +79,52 @@ int echo_wait_for_stop(const struct echo_options *options)
 		error = np_wait(stop, NP_READ);
 		np_close(stop);
 	}
+	np_semaphore_release(&stopping, 1);
 	return error ? echo_fail("", error) : 0;
+}
+
+/* Sleep as Go's net/http does, longer each time; less long if the server shall stop. */
+static int pause_for(int64_t *duration_ns)
+{
+	const int64_t shortest = 5 * INT64_C(1000000), longest = INT64_C(1000000000);
+	int error;
+
+	*duration_ns = *duration_ns == 0 ? shortest : 2 * *duration_ns;
+	if (*duration_ns > longest)
+		*duration_ns = longest;
+	error = np_semaphore_acquire_until(&stopping, 1, np_deadline(*duration_ns));
+	return error == 0 ? NP_ECLOSED : error;
+}
+
+int echo_accept(struct np_fd *listener, struct np_fd **ret_conn)
+{
+	int64_t duration_ns = 0;
+	int error;
+
+	while ((error = np_accept(listener, ret_conn)) != 0) {
+		if (error == NP_ECLOSED || error == NP_ECANCELED)
+			return error;
+		if (duration_ns == 0)
+			echo_fail("", error);
+		error = pause_for(&duration_ns);
+		if (error == NP_ECLOSED || error == NP_ECANCELED)
+			return error;
+	}
+	return 0;
+}
+
+/* A number and nothing else. */
+static bool parse_workers(const char *text, unsigned *ret_workers)
+{
+	unsigned long number;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	*ret_workers = (unsigned)number;
+	return *end == '\0' && errno == 0 && number <= UINT_MAX;
 }
 
 static int usage(void)
@@ -101,7 +149,8 @@ int main(int argc, char **argv)
 				return 2;
 			}
 		} else if (option == 'w') {
-			options.workers = (unsigned)strtoul(optarg, NULL, 10);
+			if (!parse_workers(optarg, &options.workers))
+				return usage();
 		} else if (option == 'm' && strcmp(optarg, "threads") == 0) {
 			run = echo_run_threads;
 		} else if (option != 'm' || strcmp(optarg, "fibers") != 0) {

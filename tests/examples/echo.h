@@ -25,4 +25,11 @@ int echo_wait_for_stop(const struct echo_options *options);
 /* Listen, and print the address. 0, or 1 after saying why not. */
 int echo_listen(const char *address, struct np_fd **ret_listener);
 
+/*
+ * Accept a connection, however long it takes. Where there are no descriptors left for one, or no
+ * memory, who is served goes on: that is said once and tried again later. Fails with NP_ECLOSED or
+ * NP_ECANCELED only: the server shall stop.
+ */
+int echo_accept(struct np_fd *listener, struct np_fd **ret_conn);
+
 #endif /* NETPARK_TESTS_EXAMPLES_ECHO_H */

@@ -33,14 +33,12 @@ static int accept_all(void *arg)
 	struct np_fd *conn;
 	int error;
 
-	while ((error = np_accept(server->listener, &conn)) != NP_ECANCELED) {
-		if (!error) {
-			error = np_group_go(&server->group, serve, conn);
-			if (error)
-				np_close(conn);
+	while (echo_accept(server->listener, &conn) == 0) {
+		error = np_group_go(&server->group, serve, conn);
+		if (error) {
+			np_close(conn);
+			echo_fail("", error);
 		}
-		if (error)
-			echo_fail("", error); /* out of descriptors, say: who is served goes on */
 	}
 	np_close(server->listener);
 	return 0;

@@ -113,20 +113,13 @@ static int start_session(struct server *server, struct np_fd *conn)
 static void *accept_all(void *arg)
 {
 	struct server *server = arg;
-	int error;
+	struct np_fd *conn;
 
 	np_task_use_poller(server->accept_poller);
-	for (;;) {
-		struct np_fd *conn;
-
-		error = np_accept(server->listener, &conn);
-		if (error == NP_ECLOSED)
-			return NULL;
-		if (error)
-			echo_fail("", error); /* out of descriptors, say: who is served goes on */
-		else if (start_session(server, conn))
+	while (echo_accept(server->listener, &conn) == 0)
+		if (start_session(server, conn))
 			np_close(conn);
-	}
+	return NULL;
 }
 
 /* Close everything that is open and wait until everybody has noticed. */
