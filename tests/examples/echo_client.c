@@ -2,12 +2,16 @@
 /*
  * tests/examples/echo_client.c - a client that checks an echo server, byte by byte.
  *
- *	echo_client HOST:PORT [CONNECTIONS [ROUND_TRIPS]]
+ *	echo_client [-i] HOST:PORT [CONNECTIONS [ROUND_TRIPS]]
  *
  * Opens all connections at once and keeps a message under way on each. Uses plain sockets and
  * poll(2) and nothing of netpark, so that what it finds right was right on the wire. Progress goes
  * to standard error, one line of result to standard output: connections, round trips, seconds,
  * errors.
+ *
+ * With -i the connections stay open, idle, until the server ends each, which it has to do by an end
+ * of file. "idle" goes to standard output when all have made their round trips; what comes on
+ * standard input has them make as many again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,7 +33,7 @@ enum { MESSAGE_MAX = 512, STALLED_MS = 30000 };
 
 struct client {
 	unsigned id;
-	int round;
+	int round;   /* that many are made; idle after the last */
 	size_t size; /* of this round's message */
 	size_t sent;
 	size_t received;
@@ -39,9 +43,12 @@ struct load {
 	struct sockaddr_in server;
 	int connections;
 	int rounds;
+	bool is_idler;
 	struct client *clients;
-	struct pollfd *set;
+	struct pollfd *set; /* behind the connections: standard input */
 	int open;
+	int busy;   /* of those: with round trips left */
+	long total; /* round trips to make */
 	long done;
 	long errors;
 };
@@ -99,6 +106,8 @@ static int open_connection(const struct sockaddr_in *server)
 
 static void end_connection(struct load *load, int i, const char *problem)
 {
+	if (load->clients[i].round < load->rounds)
+		load->busy--;
 	if (problem) {
 		fprintf(stderr, "connection %d, round trip %d: %s\n", i, load->clients[i].round,
 			problem);
@@ -142,18 +151,44 @@ static const char *receive_some(struct client *client, int fd)
 	return NULL;
 }
 
+/* All round trips are made: that is the end, or it is idle from now on. */
+static void rest(struct load *load, int i)
+{
+	load->busy--;
+	load->set[i].events = POLLIN;
+	if (!load->is_idler) {
+		end_connection(load, i, NULL);
+	} else if (load->busy == 0) {
+		printf("idle\n");
+		fflush(stdout);
+	}
+}
+
+/* Something came for an idle one, which can only be the end. */
+static void step_idle(struct load *load, int i)
+{
+	char byte;
+	ssize_t n = recv(load->set[i].fd, &byte, 1, 0);
+
+	end_connection(load, i, n == 0 ? NULL : n > 0 ? "something came" : strerror(errno));
+}
+
 static void step(struct load *load, int i)
 {
 	struct client *client = &load->clients[i];
 	struct pollfd *entry = &load->set[i];
 	const char *problem = NULL;
 
+	if (client->round == load->rounds) {
+		step_idle(load, i);
+		return;
+	}
 	if (entry->revents & (POLLIN | POLLHUP | POLLERR))
 		problem = receive_some(client, entry->fd);
 	if (!problem && client->received == client->size) {
 		load->done++;
 		if (++client->round == load->rounds) {
-			end_connection(load, i, NULL);
+			rest(load, i);
 			return;
 		}
 		begin_round(client);
@@ -178,7 +213,31 @@ static void connect_all(struct load *load)
 			load->errors++;
 		} else {
 			load->open++;
+			load->busy++;
 		}
+	}
+}
+
+/* Once more, with those that are idle. */
+static void step_again(struct load *load)
+{
+	struct pollfd *input = &load->set[load->connections];
+	char buf[16];
+
+	if (read(STDIN_FILENO, buf, sizeof(buf)) <= 0) {
+		input->fd = -1;
+		return;
+	}
+	for (int i = 0; i < load->connections; i++) {
+		struct client *client = &load->clients[i];
+
+		if (load->set[i].fd < 0 || client->round < load->rounds)
+			continue;
+		client->round = 0;
+		begin_round(client);
+		load->set[i].events = POLLIN | POLLOUT;
+		load->busy++;
+		load->total += load->rounds;
 	}
 }
 
@@ -193,12 +252,13 @@ static void show_progress(long before, long percent)
 
 static void run(struct load *load)
 {
-	long total = (long)load->connections * load->rounds;
 	long shown = 0;
 
 	connect_all(load);
+	load->set[load->connections] =
+		(struct pollfd){ load->is_idler ? STDIN_FILENO : -1, POLLIN, 0 };
 	while (load->open > 0) {
-		int n = poll(load->set, (nfds_t)load->connections, STALLED_MS);
+		int n = poll(load->set, (nfds_t)load->connections + 1, STALLED_MS);
 
 		if (n == 0) {
 			fprintf(stderr, "\nnothing came for %d s\n", STALLED_MS / 1000);
@@ -208,8 +268,10 @@ static void run(struct load *load)
 		for (int i = 0; i < load->connections; i++)
 			if (load->set[i].fd >= 0 && load->set[i].revents)
 				step(load, i);
-		if (load->done - shown >= total / 20) {
-			show_progress(100 * shown / total, 100 * load->done / total);
+		if (load->set[load->connections].revents)
+			step_again(load);
+		if (!load->is_idler && load->done - shown >= load->total / 20) {
+			show_progress(100 * shown / load->total, 100 * load->done / load->total);
 			shown = load->done;
 		}
 	}
@@ -221,13 +283,17 @@ int main(int argc, char **argv)
 	struct rlimit limit;
 	double start;
 
+	if (argc > 1 && strcmp(argv[1], "-i") == 0) {
+		load.is_idler = true;
+		argc--, argv++;
+	}
 	if (argc > 2)
 		load.connections = atoi(argv[2]);
 	if (argc > 3)
 		load.rounds = atoi(argv[3]);
 	if (argc < 2 || parse_server(argv[1], &load.server) < 0 || load.connections < 1 ||
 	    load.rounds < 1) {
-		fprintf(stderr, "usage: echo_client IPV4:PORT [CONNECTIONS [ROUND_TRIPS]]\n");
+		fprintf(stderr, "usage: echo_client [-i] IPV4:PORT [CONNECTIONS [ROUND_TRIPS]]\n");
 		return 2;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -235,7 +301,8 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	load.clients = calloc((size_t)load.connections, sizeof(*load.clients));
-	load.set = calloc((size_t)load.connections, sizeof(*load.set));
+	load.set = calloc((size_t)load.connections + 1, sizeof(*load.set));
+	load.total = (long)load.connections * load.rounds;
 	if (!load.clients || !load.set) {
 		fprintf(stderr, "echo_client: out of memory\n");
 		return 1;
@@ -245,5 +312,5 @@ int main(int argc, char **argv)
 	printf("%d %ld %.2f %ld\n", load.connections, load.done, now_s() - start, load.errors);
 	free(load.clients);
 	free(load.set);
-	return load.errors > 0 || load.done != (long)load.connections * load.rounds;
+	return load.errors > 0 || load.done != load.total;
 }
