@@ -37,3 +37,14 @@ need() {
 	fi
 	rm -f "${TMPDIR:-/tmp}/netpark-apt.$$"
 }
+
+# check_stack FILE ...: none of these ELF files asks for a stack that can be executed. One that says
+# nothing does.
+check_stack() {
+	for file in "$@"; do
+		flags=$(readelf -lW "$file" | sed -n 's/^ *GNU_STACK *\(0x[0-9a-f]* *\)*\([RWE ]*[RWE]\) .*/\2/p')
+		case $flags in
+		*E* | '') echo "$file: the stack can be executed (${flags:-nothing is said of it})"; return 1 ;;
+		esac
+	done
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/asm.h - what the assembly files share: symbols, no executable stack, and on aarch64
- * that each function which is reached through a register has a landing there (BTI).
+ * core/asm.h - what the assembly files share: symbols, no executable stack, and on aarch64 and x86
+ * that each function which is reached through a register has a landing there (BTI, IBT).
  *
  * Macros of the assembler: what separates statements on a line differs from one to the next.
  */
@@ -39,6 +39,25 @@ _\name:
 	.word	4, 16, 5
 	.asciz	"GNU"
 	.word	0xc0000000, 4, 1, 0	/* the property AARCH64_FEATURE_1_AND: BTI, not PAC */
+#endif
+
+/* Whatever else is asked for: a switch goes on where no shadow stack has it on top. */
+#if defined(__ELF__) && defined(__CET__)
+#if __CET__ & 1
+	.section .note.gnu.property, "a"
+#ifdef __LP64__
+	.p2align 3
+	.long	4, 16, 5
+#else
+	.p2align 2
+	.long	4, 12, 5
+#endif
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 1	/* the property X86_FEATURE_1_AND: IBT, not SHSTK */
+#ifdef __LP64__
+	.long	0
+#endif
+#endif
 #endif
 /* clang-format on */
 

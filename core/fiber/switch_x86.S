@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/fiber/switch_x86.S - see switch.h. System V ABI of i386: ebx, ebp, esi and edi are kept, and
- * the control words of SSE, if built for it, and x87, as in switch_x86_64.S.
+ * the control words of SSE, if built for it, and x87, as in switch_x86_64.S; so is what is said of CET.
  *
  * A context that does not run, from its stack pointer up:
  *
@@ -69,7 +69,7 @@ np__context_parked:
 	popl	%ecx
 	.cfi_adjust_cfa_offset -4
 	.cfi_register %eip, %ecx
-	jmp	*%ecx
+	notrack jmp *%ecx
 
 	.cfi_restore_state
 #ifdef __SSE__

@@ -11,7 +11,8 @@
  *
  * The switch goes on by a jump or by a return: to an address that the shadow stack of a processor
  * with CET does not have on top. So nothing here is marked as fit for shadow stacks, and no program is
- * that has it linked in.
+ * that has it linked in. With IBT a jump through a register needs a landing, which no place has that a
+ * call returns to: notrack, as the tables of a compiler have it.
  */
 #include "core/asm.h"
 
@@ -99,7 +100,7 @@ np__context_parked:
 	popq	%rcx
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rcx
-	jmpq	*%rcx
+	notrack jmpq *%rcx
 	load_control_words
 	.cfi_endproc
 END np__context_switch
