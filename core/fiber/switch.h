@@ -54,7 +54,7 @@ void *np__context_switch_alike(struct context *from, struct context *to, void *a
 /*
  * Call @fn, here, in such a way that an unwinder which begins in it comes from np__context_visit()
  * to where @context left. @context does not run meanwhile and is not changed; any thread. False,
- * with nothing called, where nobody has written how (visit_none.c).
+ * with nothing called, where there is no assembly switch (visit_none.c).
  */
 bool np__context_visit(const struct context *context, void (*fn)(void *arg), void *arg);
 

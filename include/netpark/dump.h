@@ -24,8 +24,9 @@
  *	which the worker looked into its poller. Known of waits that began after the first np_dump()
  *	or np_dump_on_signal(): before that nobody looks at the clock for it
  *	"cancelled", if it was asked to end
- *	of a fiber, where it is: a line for each call, the innermost first, as far as system and
- *	processor are supported (x86-64 with assembly and a C library that has backtrace(3)).
+ *	of a fiber, where it is: a line for each call, the innermost first, where netpark switches
+ *	by assembly (on each processor that has some) and the C library has backtrace(3). On arm
+ *	and riscv64 code has to be compiled with -funwind-tables, or that is where it ends.
  *	Functions have names where the dynamic linker knows them: of a program those linked with
  *	-rdynamic. For the others addr2line -e FILE OFFSET tells.
  *

@@ -20,6 +20,9 @@
 #include <string.h>
 #include <ucontext.h>
 #include <unwind.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 
 #define CHECK(condition, ...)                                                                      \
 	do {                                                                                       \
@@ -306,10 +309,34 @@ static void switch_to_self(void)
 
 /* ---- unwinding ---------------------------------------------------------------------------- */
 
+/* As unwinders number them: what every function keeps, but for floating-point registers. */
+static const int kept[] = {
+#if defined(__x86_64__)
+	3,  6, 12, 13, 14, 15,
+#elif defined(__i386__)
+	3,  5, 6, 7,
+#elif defined(__aarch64__)
+	19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+#elif defined(__arm__)
+	4,  5, 6, 7, 8, 9, 10, 11,
+#elif defined(__riscv)
+	8,  9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+#elif defined(__powerpc64__)
+	14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+#elif defined(__s390x__)
+	6,  7, 8, 9, 10, 11, 12, 13,
+#endif
+	-1,
+};
+
+enum { KEPT = sizeof(kept) / sizeof(kept[0]) - 1 };
+
 struct trace {
 	uintptr_t sought; /* where a function begins */
 	int depth;
-	int found; /* at which depth, from 1 */
+	int found;       /* at which depth, from 1 */
+	uintptr_t stack; /* there, and the registers */
+	uintptr_t registers[KEPT + 1];
 };
 
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *frame, void *arg)
@@ -319,8 +346,16 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *frame, void *arg)
 	const uintptr_t thumb = 1;
 
 	trace->depth++;
-	if (((uintptr_t)_Unwind_GetRegionStart(frame) & ~thumb) == (trace->sought & ~thumb))
+	if (((uintptr_t)_Unwind_GetRegionStart(frame) & ~thumb) == (trace->sought & ~thumb)) {
 		trace->found = trace->depth;
+#ifdef __arm__
+		trace->stack = (uintptr_t)_Unwind_GetGR(frame, 13);
+#else
+		trace->stack = (uintptr_t)_Unwind_GetCFA(frame);
+#endif
+		for (int i = 0; i < KEPT; i++)
+			trace->registers[i] = (uintptr_t)_Unwind_GetGR(frame, kept[i]);
+	}
 	return trace->depth < ENDLESS ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
@@ -398,6 +433,92 @@ static void check_unwinding(void)
 	signal(SIGSEGV, SIG_DFL);
 }
 
+/* ---- visits ------------------------------------------------------------------------------- */
+
+static void visit_context(void *arg);
+
+/* By the unwinder, and by the C library or, as some of them do, along the frames. */
+struct view {
+	struct trace trace;
+	void *callers[16];
+	int count;
+};
+
+static NOINLINE void look(void *ret_view)
+{
+	struct view *view = ret_view;
+
+	view->trace = take_trace(visit_context);
+	view->count = 0;
+#ifdef __powerpc64__
+	for (void **frame = __builtin_frame_address(0); (frame = *frame) && view->count < 16;)
+		view->callers[view->count++] = frame[2];
+#elif defined(__GLIBC__)
+	view->count = backtrace(view->callers, 16);
+#endif
+}
+
+static volatile int after_look; /* with which no call is the last thing in a function */
+
+/* The first time here, the second time from outside: the caller does not know which it is. */
+static NOINLINE void look_or_stop(struct view *own, int time)
+{
+	if (time == 0)
+		look(own);
+	else
+		np__context_switch(&contexts[0], &outside, NULL);
+	after_look++;
+}
+
+/* What it has in registers is there at both calls, since they are one. */
+static void visit_context(void *arg)
+{
+	const uintptr_t *expected = values[0].integers;
+	uintptr_t EACH_VALUE(NAME) *unused = NULL;
+	bool wrong = false;
+
+	(void)unused;
+	EACH_VALUE(READ)
+	for (volatile int i = 0; i < 2; i++)
+		look_or_stop(arg, i);
+	EACH_VALUE(COMPARE)
+	CHECK(!wrong, "a visit has changed what a context keeps");
+	np__context_switch(&contexts[0], &outside, NULL);
+}
+
+static void compare_views(const struct view *own, const struct view *visitors)
+{
+	check_trace("in a context to be visited", own->trace);
+	check_trace("in a visit", visitors->trace);
+	CHECK(visitors->trace.stack == own->trace.stack, "a visit: stack pointer %#zx, not %#zx",
+	      (size_t)visitors->trace.stack, (size_t)own->trace.stack);
+	for (int i = 0; i < KEPT; i++)
+		CHECK(visitors->trace.registers[i] == own->trace.registers[i],
+		      "a visit: register %d is %#zx, not %#zx", kept[i],
+		      (size_t)visitors->trace.registers[i], (size_t)own->trace.registers[i]);
+	if (own->count == 0)
+		printf("the C library has no backtraces here\n");
+	/* Perhaps look(), the visit, look_or_stop(), and from there on the same. */
+	for (int i = 2; i < own->count; i++)
+		CHECK(own->count < 16 && visitors->count == own->count + 1 &&
+			      visitors->callers[i + 1] == own->callers[i],
+		      "a visit: other callers: %d, %d", own->count, visitors->count);
+}
+
+static void check_visit(bool is_ucontext)
+{
+	struct view own, visitors = { .count = 0 };
+	bool is_done;
+
+	np__context_init(&contexts[0], stacks[0] + STACK_SIZE, visit_context);
+	np__context_switch(&outside, &contexts[0], &own);
+	is_done = np__context_visit(&contexts[0], look, &visitors);
+	CHECK(is_done == !is_ucontext && (visitors.trace.depth > 0) == is_done, "a visit, or none");
+	if (is_done)
+		compare_views(&own, &visitors);
+	np__context_switch(&outside, &contexts[0], NULL);
+}
+
 int main(int argc, char **argv)
 {
 	CHECK(argc == 2, "usage: %s assembly|ucontext", argv[0]);
@@ -407,5 +528,6 @@ int main(int argc, char **argv)
 	check_stack(strcmp(argv[1], "ucontext") == 0);
 	switch_to_self();
 	check_unwinding();
+	check_visit(strcmp(argv[1], "ucontext") == 0);
 	return 0;
 }
