@@ -186,17 +186,28 @@ static bool is_still(const struct dump *dump, uint64_t state)
 	return true;
 }
 
-/* The state once more, after it was found to be still: it may have come to that since. */
+/*
+ * The state once more, after it was found to be still: it may have come to that since. And after
+ * what there is of the name where it is not: that may be another fiber's since.
+ */
 static void put_fiber(struct dump *dump, struct fiber *fiber)
 {
 	uint64_t state = atomic_load(&fiber->state);
 	bool still = is_still(dump, state);
-	uint64_t again = atomic_load(&fiber->state);
+	char label[FIBER_LABEL];
+	const char *name = NULL;
+	uint64_t again;
 
-	if (!(state & FIBER_LIVE) || state & FIBER_ENDED ||
-	    (state ^ again) & ~(uint64_t)FIBER_ASKED)
+	if (!(state & FIBER_LIVE) || state & FIBER_ENDED)
 		return;
-	put_head(dump, fiber, still && state & FIBER_BEGUN ? fiber->name : NULL);
+	if (!still)
+		np__fiber_read_label(fiber, label);
+	again = atomic_load(&fiber->state);
+	if ((state ^ again) & ~(uint64_t)FIBER_ASKED)
+		return;
+	if (state & FIBER_BEGUN)
+		name = still ? fiber->name : label[0] ? label : NULL;
+	put_head(dump, fiber, name);
 	if (still)
 		put_still(dump, fiber, state);
 	else if (state & FIBER_BEGUN)

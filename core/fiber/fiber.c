@@ -37,9 +37,16 @@ void np_set_name(const char *name)
 	for (size_t i = 0; i < FIBER_LABEL; i++) {
 		char c = name && i < FIBER_LABEL - 1 ? *name : '\0';
 
-		__atomic_store_n(&self->label[i], c, __ATOMIC_RELAXED);
+		/* Who reads it then finds in our state that whoever was here before has ended. */
+		__atomic_store_n(&self->label[i], c, __ATOMIC_RELEASE);
 		name += c != '\0';
 	}
+}
+
+void np__fiber_read_label(const struct fiber *fiber, char label[FIBER_LABEL])
+{
+	for (size_t i = 0; i < FIBER_LABEL; i++)
+		label[i] = __atomic_load_n(&fiber->label[i], __ATOMIC_ACQUIRE);
 }
 
 size_t np_stack_used(void)

@@ -302,6 +302,14 @@ int np__dump(struct runtime *runtime, int fd);
 /* How many threads np_dump_on_signal() has started: they wake nobody. */
 unsigned np__dump_threads(void);
 
+/* ---- fiber.c ---- */
+
+/*
+ * What np_set_name() has left there, by any thread. It is @fiber's if its state is the same before
+ * and after; if the name was changed meanwhile, some of each.
+ */
+void np__fiber_read_label(const struct fiber *fiber, char label[FIBER_LABEL]);
+
 /* ---- spawn.c ---- */
 
 /* It is @worker's from now on, which runs here. */

@@ -53,8 +53,7 @@ static void tell(struct runtime *runtime, const struct worker *worker, struct si
 	char name[FIBER_LABEL];
 	struct sight now;
 
-	for (size_t i = 0; i < sizeof(name); i++)
-		name[i] = __atomic_load_n(&sight->fiber->label[i], __ATOMIC_ACQUIRE);
+	np__fiber_read_label(sight->fiber, name);
 	now = look_at(worker);
 	if (!is_same(sight, &now))
 		return;

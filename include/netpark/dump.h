@@ -33,7 +33,7 @@
  * Workers stand still, between two fibers, while fibers are looked at, some dozens at a time; while
  * these are written out the workers go on. So it is no picture of one moment, but each entry is
  * true by itself. A worker whose fiber does not let go of it is waited for, a second in all; of its
- * fibers only the ids are told, and which of them runs.
+ * fibers only the ids are told, the first 23 bytes of the names, and which of them runs.
  */
 #ifndef NETPARK_DUMP_H
 #define NETPARK_DUMP_H

@@ -498,9 +498,9 @@ Test(dump, tells_who_waits_no_longer_and_has_not_run_yet)
 
 static atomic_bool is_hogged;
 
-static int hog(void *arg)
+static int hog(void *name)
 {
-	(void)arg;
+	np_set_name(name);
 	atomic_store(&is_hogged, true);
 	while (!atomic_load(&may_end))
 		;
@@ -508,32 +508,39 @@ static int hog(void *arg)
 }
 
 /* On two workers: this one lets nobody on before the other runs the one that keeps it. */
-static int be_with_a_hog(void *arg)
+static void be_with_a_hog(const char *name, const char *told)
 {
 	char head[64];
 
-	(void)arg;
 	atomic_store(&may_end, false);
 	atomic_store(&is_hogged, false);
 	atomic_store(&waiter, 0);
 	wait_fn = hog;
-	cr_assert_eq(np_group_go(&waiters, run_waiter, NULL), 0);
+	cr_assert_eq(np_group_go(&waiters, run_waiter, (void *)(uintptr_t)name), 0);
 	while (!atomic_load(&is_hogged))
 		;
 	cr_assert_eq(np_go(do_nothing, NULL), 0);
 	take_report();
-	snprintf(head, sizeof(head), "fiber %llu [", (unsigned long long)atomic_load(&waiter));
+	snprintf(head, sizeof(head), "fiber %llu%s [", (unsigned long long)atomic_load(&waiter),
+		 told);
 	cr_assert(has_entry(head, "[running on worker 1, which does not answer"), "%s", report);
 	cr_assert(strstr(report, "[not begun]\n"), "%s", report);
 	cr_assert(strstr(report, "[running]:"), "%s", report);
 	atomic_store(&may_end, true);
 	end_waiter();
+}
+
+static int be_with_hogs(void *arg)
+{
+	(void)arg;
+	be_with_a_hog("a name of twenty-three bytes, and more", " \"a name of twenty-three \"");
+	be_with_a_hog(NULL, "");
 	return 0;
 }
 
 Test(dump, does_not_wait_for_ever_for_a_worker)
 {
-	cr_assert_eq(fiber_run_with(be_with_a_hog, NULL, 2), 0);
+	cr_assert_eq(fiber_run_with(be_with_hogs, NULL, 2), 0);
 }
 
 /* A worker that was held has not run again when it is held once more, at once: nearly always. */
