@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/fiber/switch_ppc64.S - see switch.h. ELFv2 ABI: r14 to r31, the TOC pointer r2, f14 to f31, v20 to
- * v31, the fields 2 to 4 of CR and FPSCR's control bits are kept; VRSAVE is not used. FPSCR is only
- * written if it differs, since that is slow, and then without status flags: what was raised in one
- * context must not trap in another, which happens as soon as both a flag and its trap are set.
+ * v31, the fields 2 to 4 of CR, FPSCR's control bits and that of VSCR (NJ, non-Java mode: one more of
+ * the bits that the ABI calls limited-access) are kept; VRSAVE is not used. FPSCR and VSCR are only
+ * written if they differ, since that is slow, and FPSCR without status flags: what was raised in one
+ * context must not trap in another, which happens as soon as both a flag and its trap are set. VSCR's
+ * does not trap and stays what it is.
  *
  * A context that does not run, from its stack pointer up. Of the last part, which each function has
  * for the one that it calls, CR is at 8 and where to go on (LR) at 16:
  *
- *	 0 back chain   8 fpscr  16 -  24 r2  32 v20 to v31  224 f14 to f31  368 r14 to r31
+ *	 0 back chain   8 fpscr  16 vscr  20 -  24 r2  32 v20 to v31  224 f14 to f31  368 r14 to r31
  *	 512 the caller's frame
  */
 #include "core/asm.h"
@@ -41,9 +43,13 @@ FUNCTION np__context_switch
 	std	%r\n, 368 + 8 * (\n - 14)(%r1)
 	.cfi_rel_offset r\n, 368 + 8 * (\n - 14)
 	.endr
+	mfvscr	%v0
+	li	%r0, 16
+	stvewx	%v0, %r1, %r0
 	mffs	%f0
 	stfd	%f0, 8(%r1)
 	ld	%r6, 8(%r1)
+	lwz	%r9, 16(%r1)
 	std	%r1, 0(%r3)
 
 	/* From here on the other stack, which looks the same. */
@@ -61,7 +67,16 @@ np__context_parked:
 	std	%r7, 8(%r1)
 	lfd	%f0, 8(%r1)
 	mtfsf	0xff, %f0, 1, 0
-1:	.irp	n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+1:	lwz	%r10, 16(%r1)
+	xor	%r10, %r10, %r9
+	andis.	%r10, %r10, 1	/* non-Java mode */
+	beq	2f
+	xor	%r9, %r9, %r10
+	stw	%r9, 16(%r1)
+	li	%r0, 16
+	lvewx	%v0, %r1, %r0
+	mtvscr	%v0
+2:	.irp	n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	ld	%r\n, 368 + 8 * (\n - 14)(%r1)
 	.cfi_restore r\n
 	lfd	%f\n, 224 + 8 * (\n - 14)(%r1)

@@ -139,6 +139,24 @@ static NOINLINE bool keep_frame(int self)
 	return true;
 }
 
+#ifdef __powerpc64__
+/* Of vector floating point: are the smallest numbers flushed to zero? */
+static bool get_non_java(void)
+{
+	vector vscr;
+
+	__asm__ volatile("mfvscr %0" : "=v"(vscr));
+	return vscr[0] & 0x10000;
+}
+
+static void set_non_java(bool on)
+{
+	vector vscr = { on ? 0x10000 : 0 };
+
+	__asm__ volatile("mtvscr %0" : : "v"(vscr));
+}
+#endif
+
 /* What a compiler seldom keeps across a call. */
 static void keep_flags(int self)
 {
@@ -151,6 +169,12 @@ static void keep_flags(int self)
 		pass_on();
 		__asm__ volatile("mfcr %0" : "=r"(now));
 		CHECK((now & fields) == own, "context %d: CR", self);
+	}
+	CHECK(get_non_java(), "context %d does not have its creator's mode of vectors", self);
+	set_non_java(self % 2);
+	for (int i = 0; i < ROUNDS; i++) {
+		pass_on();
+		CHECK(get_non_java() == self % 2, "context %d: mode of vectors", self);
 	}
 #endif
 	(void)self;
@@ -185,7 +209,13 @@ static void check_registers(void)
 			values[i].vectors[j] = (vector){ (uint32_t)word, (uint32_t)(word >> 32),
 							 (uint32_t)~word, (uint32_t)j };
 		}
+#ifdef __powerpc64__
+	set_non_java(true);
+#endif
 	run_all(keep_all);
+#ifdef __powerpc64__
+	CHECK(get_non_java(), "mode of vectors outside");
+#endif
 }
 
 /* ---- the floating-point environment ------------------------------------------------------- */
