@@ -184,6 +184,71 @@ Test(run, one_worker_runs_them_in_turn)
 		cr_assert_eq(order[i], expected[i], "place %d has %d", i, order[i]);
 }
 
+enum { WAITERS = 6 };
+
+static struct np_mutex order_mutex;
+static struct np_cond order_cond;
+static struct np_semaphore order_semaphores[WAITERS];
+
+static int wait_for_broadcast(void *arg)
+{
+	np_mutex_lock(&order_mutex);
+	np_cond_wait(&order_cond, &order_mutex);
+	order[places++] = (int)(intptr_t)arg;
+	np_mutex_unlock(&order_mutex);
+	return 0;
+}
+
+static int broadcast(void *arg)
+{
+	(void)arg;
+	return np_cond_broadcast(&order_cond);
+}
+
+static int wait_for_permit(void *arg)
+{
+	np_semaphore_acquire(&order_semaphores[(intptr_t)arg], 1);
+	order[places++] = (int)(intptr_t)arg;
+	return 0;
+}
+
+static int release_each(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < WAITERS; i++)
+		np_semaphore_release(&order_semaphores[i], 1);
+	return 0;
+}
+
+static void expect_order(int (*wait)(void *arg), int (*wake)(void *arg))
+{
+	struct np_group group = { 0 };
+
+	places = 0;
+	for (intptr_t i = 0; i < WAITERS; i++)
+		cr_assert_eq(np_group_go(&group, wait, (void *)i), 0);
+	np_yield(); /* each of them runs until it waits */
+	cr_assert_eq(np_blocking(wake, NULL), 0);
+	cr_assert_eq(np_group_join(&group), 0);
+	for (int i = 0; i < WAITERS; i++)
+		cr_assert_eq(order[i], i, "place %d has %d", i, order[i]);
+}
+
+static int wait_in_order(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < 20; round++) {
+		expect_order(wait_for_broadcast, broadcast);
+		expect_order(wait_for_permit, release_each);
+	}
+	return 0;
+}
+
+Test(run, who_is_woken_by_a_thread_goes_on_in_the_order_of_waking)
+{
+	cr_assert_eq(fiber_run_with(wait_in_order, NULL, 1), 0);
+}
+
 /* ---- threads ------------------------------------------------------------------------------ */
 
 static void *start_from_thread(void *arg)
@@ -307,6 +372,36 @@ FIBER_TEST(run, many_sleep_at_once)
 	FIBER_UNTIL(atomic_load(&counter) == 2000);
 }
 
+enum { SLEEPERS = 8, CHAINS = 64 };
+
+static int sleep_in_the_way(void *arg)
+{
+	int result = np_sleep(2 * MILLISECOND);
+
+	(void)arg;
+	atomic_fetch_add(&counter, 1);
+	return result;
+}
+
+/* The next begins where this one ends, so there is never a fiber that is ready. */
+static void go_on(void *arg)
+{
+	if (atomic_load(&counter) < SLEEPERS)
+		cr_assert_eq(np_go(go_on, arg), 0);
+}
+
+FIBER_TEST(run, chains_of_fibers_keep_no_sleeper_asleep)
+{
+	struct np_group group = { 0 };
+
+	atomic_store(&counter, 0);
+	for (int i = 0; i < SLEEPERS; i++)
+		cr_assert_eq(np_group_go(&group, sleep_in_the_way, NULL), 0);
+	for (int i = 0; i < CHAINS; i++)
+		cr_assert_eq(np_go(go_on, NULL), 0);
+	cr_assert_eq(np_group_join(&group), 0);
+}
+
 /* ---- the stack ---------------------------------------------------------------------------- */
 
 __attribute__((noinline)) static size_t use_stack(size_t size)
@@ -326,6 +421,27 @@ FIBER_TEST(run, the_stack_tells_how_much_of_it_was_used)
 	cr_assert_gt(use_stack(100000), 0);
 	cr_assert_geq(np_stack_used(), 100000);
 	cr_assert_leq(np_stack_used(), 256 * 1024);
+}
+
+static int use_much(void *arg)
+{
+	size_t size = *(size_t *)arg;
+
+	cr_assert_gt(use_stack(size), 0);
+	cr_assert_geq(np_stack_used(), size);
+	return 0;
+}
+
+Test(run, a_stack_is_as_large_as_it_was_asked_for)
+{
+	const struct np_run_options options = {
+		.workers = 1,
+		.stack_size = 1 << 20,
+		.backend = np_poller_backend(test_poller),
+	};
+	size_t much = 600 << 10;
+
+	cr_assert_eq(np_run(use_much, &much, &options), 0);
 }
 
 /*
@@ -350,6 +466,62 @@ FIBER_TEST(run, a_stack_is_as_new_for_the_next_fiber)
 		cr_assert_eq(np_go(fill, (void *)i), 0);
 		FIBER_UNTIL(atomic_load(&counter) == i + 1);
 	}
+}
+
+/* ---- blocking calls ----------------------------------------------------------------------- */
+
+enum { CALLS = 40, CALLS_AT_ONCE = 2 };
+
+static atomic_int calls_begun, calls_inside, calls_most;
+
+static void note_most(int now)
+{
+	int most = atomic_load(&calls_most);
+
+	while (now > most && !atomic_compare_exchange_weak(&calls_most, &most, now))
+		;
+}
+
+/* The first waits for the second, each gives a third the time to begin. */
+static int be_inside(void *arg)
+{
+	(void)arg;
+	note_most(atomic_fetch_add(&calls_inside, 1) + 1);
+	atomic_fetch_add(&calls_begun, 1);
+	for (struct fixture_patience patience = { 0 }; atomic_load(&calls_begun) < 2;)
+		fixture_stay_patient(&patience, "two calls run at once");
+	for (int i = 0; i < 20; i++)
+		np_yield(); /* a thread: sched_yield(2) */
+	atomic_fetch_sub(&calls_inside, 1);
+	return 0;
+}
+
+static int block(void *arg)
+{
+	return np_blocking(be_inside, arg);
+}
+
+static int block_many(void *arg)
+{
+	struct np_group group = { 0 };
+
+	(void)arg;
+	for (int i = 0; i < CALLS; i++)
+		cr_assert_eq(np_group_go(&group, block, NULL), 0);
+	return np_group_join(&group);
+}
+
+Test(run, no_more_blocking_calls_run_at_once_than_there_may_be_threads)
+{
+	const struct np_run_options options = {
+		.workers = 2,
+		.backend = np_poller_backend(test_poller),
+		.blocking_threads = CALLS_AT_ONCE,
+	};
+
+	cr_assert_eq(np_run(block_many, NULL, &options), 0);
+	cr_assert_eq(calls_begun, CALLS, "the others are served later");
+	cr_assert_eq(calls_most, CALLS_AT_ONCE);
 }
 
 /* ---- fiber-local storage ------------------------------------------------------------------ */
@@ -391,4 +563,32 @@ Test(run, each_fiber_has_its_own_values_and_their_end)
 	fiber_run(set_locals);
 	cr_assert_eq(counter, 300);
 	cr_assert_eq(destroyed, 3 * 5050);
+}
+
+static void destroy_slowly(void *value)
+{
+	for (int i = 0; i < 3; i++)
+		np_yield();
+	atomic_fetch_add((atomic_int *)value, 1);
+}
+
+static const struct np_local slow_local = { .destroy = destroy_slowly };
+
+static int have_slow_value(void *arg)
+{
+	return np_local_set(&slow_local, arg);
+}
+
+FIBER_TEST(run, values_of_a_groups_fibers_are_gone_when_it_is_joined)
+{
+	atomic_int gone = 0;
+
+	for (int round = 1; round <= 20; round++) {
+		struct np_group group = { 0 };
+
+		for (int i = 0; i < 3; i++)
+			cr_assert_eq(np_group_go(&group, have_slow_value, &gone), 0);
+		cr_assert_eq(np_group_join(&group), 0);
+		cr_assert_eq(gone, 3 * round);
+	}
 }
