@@ -234,6 +234,118 @@ Test(fiber_fd, outlive_the_runtime)
 	}
 }
 
+/* ---- a poller that no worker turns --------------------------------------------------------- */
+
+static void await_byte(struct np_fd *fds[2])
+{
+	char byte;
+
+	cr_assert_eq(np_set_read_deadline(fds[0], np_deadline(MILLISECOND)), 0);
+	cr_assert_eq(np_read(fds[0], &byte, 1), NP_EDEADLINE);
+	cr_assert_eq(np_set_read_deadline(fds[0], 0), 0);
+	cr_assert_eq(np_write(fds[1], "x", 1), 1);
+	cr_assert_eq(np_read(fds[0], &byte, 1), 1);
+}
+
+static void await_nobody(void)
+{
+	struct np_fd *listener, *conn;
+
+	cr_assert_eq(np_listen("tcp", "127.0.0.1:0", &listener), 0);
+	cr_assert_eq(np_set_deadline(listener, np_deadline(MILLISECOND)), 0);
+	cr_assert_eq(np_accept(listener, &conn), NP_EDEADLINE);
+	np_close(listener);
+}
+
+static void await_nothing(void)
+{
+	struct np_channel *channel;
+	char byte;
+
+	cr_assert_eq(np_channel_create(1, 0, &channel), 0);
+	cr_assert_eq(np_channel_receive_until(channel, &byte, np_deadline(MILLISECOND)),
+		     NP_EDEADLINE);
+	np_channel_destroy(channel);
+}
+
+static struct np_poller *foreign_poller; /* NULL: the default one */
+
+/* Each way to wait, beginning with that of number @arg: by it the poller gets who turns it. */
+static int wait_in_each_way(void *arg)
+{
+	struct np_fd *fds[2];
+
+	np_task_use_poller(foreign_poller);
+	fixture_fd_pair(fds);
+	for (uintptr_t i = 0; i < 4; i++) {
+		switch ((i + (uintptr_t)arg) % 4) {
+		case 0:
+			cr_assert_eq(np_sleep(MILLISECOND), 0);
+			break;
+		case 1:
+			await_nothing();
+			break;
+		case 2:
+			await_nobody();
+			break;
+		default:
+			await_byte(fds);
+		}
+	}
+	np_close(fds[0]);
+	np_close(fds[1]);
+	return 0;
+}
+
+static int wait_beside_others(void *arg)
+{
+	struct np_group group = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(np_group_go(&group, wait_in_each_way, arg), 0);
+	wait_in_each_way(arg);
+	return np_group_join(&group);
+}
+
+/* Known from the beginning on, so that it is none of those that a test leaves behind. */
+static void begin_with_default(void)
+{
+	struct np_poller *poller;
+
+	cr_assert_eq(np_poller_default(&poller), 0);
+	fixture_begin();
+}
+
+TestSuite(foreign_poller, .init = begin_with_default, .fini = fixture_end,
+	  .timeout = FIXTURE_TIMEOUT);
+
+static const unsigned worker_counts[] = { 1, 2, 8 };
+
+Test(foreign_poller, the_default_one_is_turned_for_fibers_that_use_it)
+{
+	foreign_poller = NULL;
+	for (int i = 0; i < 3; i++)
+		for (uintptr_t first = 0; first < 4; first++)
+			cr_assert_eq(
+				fiber_run_with(wait_beside_others, (void *)first, worker_counts[i]),
+				0);
+}
+
+/* Somebody leads it until the runtime has ended. */
+Test(foreign_poller, one_of_the_programs_is_turned_for_fibers_that_use_it)
+{
+	const struct np_poller_options options = { .backend = np_poller_backend(test_poller) };
+
+	for (int i = 0; i < 3; i++)
+		for (uintptr_t first = 0; first < 4; first++) {
+			cr_assert_eq(np_poller_create(&options, &foreign_poller), 0);
+			cr_assert_eq(
+				fiber_run_with(wait_beside_others, (void *)first, worker_counts[i]),
+				0);
+			cr_assert_eq(np_poller_destroy(foreign_poller), 0);
+		}
+}
+
 /* ---- deadlines ---------------------------------------------------------------------------- */
 
 FIBER_TEST(fiber_fd, a_deadline_ends_a_read)

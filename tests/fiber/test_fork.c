@@ -6,9 +6,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 TestSuite(forks, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
@@ -251,6 +255,24 @@ FIBER_TEST(forks, that_return_are_told)
 	cr_assert_eq(result, 42);
 }
 
+/* On a thread of the parent's, which waits for the child; there the call returns. */
+static int fork_and_return_from_call(void *arg)
+{
+	pid_t child = fork();
+
+	(void)arg;
+	if (child > 0)
+		return wait_for(&child);
+	die_in_time();
+	return 0;
+}
+
+FIBER_TEST(forks, that_return_from_a_blocking_call_are_told)
+{
+	np_set_misuse_hook(say_so);
+	cr_assert_eq(np_blocking(fork_and_return_from_call, NULL), 42);
+}
+
 /* A child that has made the default poller has a child, too. */
 Test(forks, have_a_default_poller_of_their_own)
 {
@@ -301,6 +323,135 @@ Test(forks, can_wait_whatever_the_others_were_at)
 	atomic_store(&enough, true);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+}
+
+struct thread_waiter {
+	atomic_bool is_known;
+	struct np_semaphore may_end;
+};
+
+/* Known to reports since its first wait. */
+static void *wait_twice(void *arg)
+{
+	struct thread_waiter *waiter = arg;
+
+	np_sleep(1000);
+	np_set_name("the waiter");
+	atomic_store(&waiter->is_known, true);
+	np_semaphore_acquire(&waiter->may_end, 1);
+	return NULL;
+}
+
+/* How often a report has the name of wait_twice(), or -1. */
+static int count_waiters(void)
+{
+	char report[4096];
+	FILE *file = tmpfile();
+	size_t size;
+	int count = 0;
+
+	if (!file || np_dump(fileno(file)) != 0)
+		return -1;
+	rewind(file);
+	size = fread(report, 1, sizeof(report) - 1, file);
+	report[size] = '\0';
+	fclose(file);
+	for (const char *at = report; (at = strstr(at, "\"the waiter\"")); at++)
+		count++;
+	return count;
+}
+
+/* One after the other, in memory that the parent's threads had. */
+static int wait_in_threads(void)
+{
+	for (int i = 0; i < 2; i++) {
+		struct thread_waiter waiter = { .is_known = false };
+		pthread_t thread;
+		int count;
+
+		if (pthread_create(&thread, NULL, wait_twice, &waiter) != 0)
+			return 1;
+		while (!atomic_load(&waiter.is_known))
+			sched_yield();
+		do
+			count = count_waiters();
+		while (count == 0); /* not yet: it is about to wait */
+		if (count != 1)
+			return 2;
+		np_semaphore_release(&waiter.may_end, 1);
+		pthread_join(thread, NULL);
+		if (count_waiters() != 0)
+			return 3;
+	}
+	return 0;
+}
+
+Test(forks, have_none_of_the_threads_that_waited)
+{
+	struct thread_waiter waiters[3] = { { .is_known = false } };
+	pthread_t threads[3];
+	pid_t child;
+
+	for (int i = 0; i < 3; i++) {
+		threads[i] = fixture_start_thread(wait_twice, &waiters[i]);
+		FIXTURE_UNTIL(atomic_load(&waiters[i].is_known));
+	}
+	child = fork();
+	if (child == 0) {
+		die_in_time();
+		_exit(wait_in_threads());
+	}
+	cr_assert_eq(wait_for(&child), 0);
+	for (int i = 0; i < 3; i++) {
+		np_semaphore_release(&waiters[i].may_end, 1);
+		pthread_join(threads[i], NULL);
+	}
+	cr_assert_eq(count_waiters(), 0);
+}
+
+static void *release_later(void *arg)
+{
+	const struct timespec pause = { 0, 60 * 1000 * 1000 };
+
+	nanosleep(&pause, NULL); /* or there is nothing that looks like a deadlock */
+	np_semaphore_release(arg, 1);
+	return NULL;
+}
+
+static int wait_for_thread(void *arg)
+{
+	struct np_semaphore semaphore = { .count = 0 };
+	pthread_t thread;
+	int result;
+
+	(void)arg;
+	if (pthread_create(&thread, NULL, release_later, &semaphore) != 0)
+		return 1;
+	result = np_semaphore_acquire(&semaphore, 1);
+	pthread_join(thread, NULL);
+	return result;
+}
+
+/* The thread that writes the parent's reports is not there: the one that is wakes the fiber. */
+Test(forks, count_no_thread_for_the_reports_of_their_parent)
+{
+	const struct np_run_options options = {
+		.workers = 1,
+		.backend = np_poller_backend(test_poller),
+	};
+	int sink = open("/dev/null", O_WRONLY);
+	pid_t child;
+
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, sink), 0);
+	np_set_misuse_hook(say_so);
+	child = fork();
+	if (child == 0) {
+		die_in_time();
+		_exit(np_run(wait_for_thread, NULL, &options) != 0);
+	}
+	cr_assert_eq(wait_for(&child), 0, "a deadlock was told");
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, -1), 0);
+	close(sink);
 }
 
 Test(forks, without_fibers_may_run_some)
