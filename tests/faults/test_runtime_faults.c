@@ -316,6 +316,60 @@ Test(runtime_faults, a_blocking_call_without_a_thread_is_an_error)
 	cr_assert_eq(run_on(1, block_without_threads, NULL), 0);
 }
 
+/* Calls that begin, and return when they are told to. */
+struct held_call {
+	atomic_bool begun, may_return;
+};
+
+static int hold(void *arg)
+{
+	struct held_call *call = arg;
+
+	atomic_store(&call->begun, true);
+	while (!atomic_load(&call->may_return))
+		np_yield(); /* a thread: sched_yield(2) */
+	return 0;
+}
+
+static int block_for(void *arg)
+{
+	return np_blocking(hold, arg);
+}
+
+static void yield_until(const atomic_bool *flag)
+{
+	while (!atomic_load(flag))
+		np_yield();
+}
+
+/* The second call has no thread but that of the first, so the third needs one of its own. */
+static int block_beside_one_without_a_thread(void *arg)
+{
+	struct held_call calls[3] = { { .begun = false } };
+	struct np_group group = { 0 };
+
+	(void)arg;
+	cr_assert_eq(np_group_go(&group, block_for, &calls[0]), 0);
+	yield_until(&calls[0].begun);
+	fault_fail("pthread_create", 1, 1, EAGAIN);
+	cr_assert_eq(np_group_go(&group, block_for, &calls[1]), 0);
+	while (fault_met() == 0)
+		np_yield();
+	fault_clear();
+	atomic_store(&calls[0].may_return, true);
+	yield_until(&calls[1].begun);
+	cr_assert_eq(np_group_go(&group, block_for, &calls[2]), 0);
+	yield_until(&calls[2].begun);
+	atomic_store(&calls[1].may_return, true);
+	atomic_store(&calls[2].may_return, true);
+	return np_group_join(&group);
+}
+
+Test(runtime_faults, a_call_that_got_no_thread_takes_none_from_a_later_one)
+{
+	cr_assert_eq(run_on(1, block_beside_one_without_a_thread, NULL), 0);
+}
+
 /* A descriptor of a poller which is no worker's wants a thread that turns that. */
 static int read_elsewhere(void *arg)
 {
