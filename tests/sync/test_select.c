@@ -8,6 +8,7 @@
 #include "tests/sync/puppet.h"
 
 static const int64_t MILLISECOND = 1000000;
+static const int64_t HOUR = INT64_C(3600) * 1000000000;
 
 enum { PUPPETS = 6, CHANNELS = 3, CASES = 4 };
 
@@ -192,6 +193,98 @@ PUPPET_TEST(select, sorts_any_number_of_cases)
 	cr_assert_eq(np_select(cases, MANY, np_deadline(MILLISECOND)), NP_EDEADLINE);
 	for (int i = 0; i < CHANNELS; i++)
 		cr_assert(!channels[i]->lock && !channels[i]->receivers.first);
+}
+
+/* ---- several cases of a channel that is destroyed -------------------------------------------- */
+
+enum { TWIN_ROUNDS = 20, CLOSED = 10 };
+
+/* What the puppet does with one channel, between a case of another; and the end of it. */
+struct twins {
+	int operations[2];
+	bool destroys; /* the puppet, that is */
+};
+
+static const struct twins all_twins[] = {
+	{ { NP_SELECT_SEND, NP_SELECT_SEND }, false },
+	{ { NP_SELECT_SEND, NP_SELECT_RECEIVE }, false },
+	{ { NP_SELECT_RECEIVE, NP_SELECT_SEND }, false },
+	{ { NP_SELECT_SEND, NP_SELECT_RECEIVE }, true },
+	{ { NP_SELECT_RECEIVE, NP_SELECT_SEND }, true },
+	{ { NP_SELECT_RECEIVE, NP_SELECT_RECEIVE }, true },
+};
+
+/* Returns what it did. */
+static int select_twins(struct puppet *self)
+{
+	const struct twins *twins = self->other;
+	uint64_t ignored;
+	struct np_select_case cases[] = {
+		case_of(self->object, twins->operations[0], &self->value),
+		case_of(channels[1], NP_SELECT_RECEIVE, &ignored),
+		case_of(self->object, twins->operations[1], &self->value),
+	};
+	int chosen = np_select(cases, 3, self->deadline);
+
+	if (chosen < 0)
+		return chosen;
+	if (twins->destroys && np_channel_destroy(self->object))
+		return NP_EMISUSE;
+	return cases[chosen].operation + (cases[chosen].result == NP_ECLOSED ? CLOSED : 0);
+}
+
+/* A channel for which the puppet's select waits. */
+static struct np_channel *begin_twins(const struct twins *twins, int64_t deadline)
+{
+	struct np_channel *channel;
+
+	cr_assert_eq(np_channel_create(sizeof(uint64_t), 0, &channel), 0);
+	puppets[0].object = channel;
+	puppets[0].other = (void *)(uintptr_t)twins;
+	puppets[0].value = 2;
+	puppets[0].deadline = deadline;
+	puppet_queue(&puppets[0], select_twins, channel_queue(channel, twins->operations[1]));
+	return channel;
+}
+
+/* Who has the last element, the puppet or this task, asks nobody whether the other has returned. */
+static void meet_twins(const struct twins *twins, int64_t deadline)
+{
+	struct np_channel *channel = begin_twins(twins, deadline);
+	uint64_t value = 3;
+
+	if (twins->destroys) {
+		cr_assert_eq(np_channel_send(channel, &value), 0);
+		cr_assert_eq(puppet_finish(&puppets[0]), NP_SELECT_RECEIVE);
+		cr_assert_eq(puppets[0].value, 3);
+	} else {
+		cr_assert_eq(np_channel_receive(channel, &value), 0);
+		cr_assert_eq(np_channel_destroy(channel), 0, "%s", puppet_misuse);
+		cr_assert_eq(value, 2);
+		cr_assert_eq(puppet_finish(&puppets[0]), NP_SELECT_SEND);
+	}
+}
+
+PUPPET_TEST(select, of_a_channel_in_several_cases_leaves_none_behind_when_it_meets_another)
+{
+	np_set_misuse_hook(puppet_note_misuse);
+	for (int round = 0; round < TWIN_ROUNDS; round++)
+		for (size_t i = 0; i < sizeof(all_twins) / sizeof(all_twins[0]); i++)
+			meet_twins(&all_twins[i], round % 2 ? np_deadline(HOUR) : 0);
+}
+
+PUPPET_TEST(select, of_a_channel_in_several_cases_leaves_none_behind_when_that_is_closed)
+{
+	struct twins twins;
+
+	np_set_misuse_hook(puppet_note_misuse);
+	for (int round = 0; round < TWIN_ROUNDS; round++)
+		for (size_t i = 0; i < sizeof(all_twins) / sizeof(all_twins[0]); i++) {
+			twins = all_twins[i];
+			twins.destroys = true;
+			np_channel_close(begin_twins(&twins, 0));
+			cr_assert_geq(puppet_finish(&puppets[0]), CLOSED, "%s", puppet_misuse);
+		}
 }
 
 /* ---- a model ------------------------------------------------------------------------------ */
