@@ -10,8 +10,12 @@ struct cached_truth {
 	int *error;
 };
 
-/* Call @park @times times. True if all along errno was @number, and where @look says it is. */
-bool cached_stays(void (*park)(void *arg), void *arg, int times, int number,
+/*
+ * Call @park @times times, each with @number in errno. True if all along both variables were where
+ * @look says, and errno was @number afterwards or below @others: 0, or more where system calls may
+ * leave what they please.
+ */
+bool cached_stays(void (*park)(void *arg), void *arg, int times, int number, int others,
 		  struct cached_truth (*look)(void));
 
 extern _Thread_local int cached_own;
