@@ -7,8 +7,13 @@
 #include "core/fiber/stack.h"
 #include "tests/support/fixture.h"
 
+#include <netpark/fiber.h>
+
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -245,6 +250,81 @@ Test(overflow, a_name_too_long_is_cut)
 	cr_assert_neq(outcome.signal, 0);
 	cr_assert(length > 200 && length < 300, "%zu", length);
 	cr_assert_eq(name_told[6 + length], '\n');
+}
+
+/* ---- overflows of a runtime's fibers ------------------------------------------------------ */
+
+static unsigned workers;
+static atomic_bool has_begun;
+
+/* Its id comes first, so that the test knows which it is. */
+static void overflow_with_a_name(void *arg)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "id %llu\n", (unsigned long long)np_self());
+
+	(void)arg;
+	np_set_name("the deep one");
+	must(write(STDERR_FILENO, text, (size_t)length) == length);
+	atomic_store(&has_begun, true);
+	overflow();
+}
+
+/* With several workers another one than that of the calling thread. */
+static int start_overflow(void *arg)
+{
+	must(np_go(overflow_with_a_name, arg) == 0);
+	while (workers > 1 && !atomic_load(&has_begun))
+		sched_yield();
+	return np_sleep(INT64_C(3600) * 1000000000);
+}
+
+static int overflow_in_main(void *arg)
+{
+	overflow_with_a_name(arg);
+	return 0;
+}
+
+static int (*first_fiber)(void *arg);
+
+static void overflow_in_runtime(void)
+{
+	const struct np_run_options options = {
+		.workers = workers,
+		.stack_size = 64 << 10,
+		.backend = fixture_backend(),
+	};
+
+	alarm(60); /* it must not outlive the test */
+	np_run(first_fiber, NULL, &options);
+}
+
+static void expect_name(int (*first)(void *arg), unsigned on)
+{
+	struct outcome outcome;
+	char told[128];
+	const char *id;
+
+	first_fiber = first;
+	workers = on;
+	outcome = run(overflow_in_runtime);
+	cr_assert(outcome.signal == SIGSEGV || outcome.signal == SIGBUS, "exit %d, signal %d: %s",
+		  outcome.exit, outcome.signal, outcome.text);
+	id = strstr(outcome.text, "id ");
+	cr_assert(id, "%s", outcome.text);
+	snprintf(told, sizeof(told), "netpark: stack overflow in fiber %llu (\"the deep one\"), ",
+		 strtoull(id + 3, NULL, 10));
+	cr_assert(strstr(outcome.text, told), "no \"%s\" in: %s", told, outcome.text);
+}
+
+Test(overflow, of_a_runtimes_fiber_is_told_on_each_worker)
+{
+	static const unsigned counts[] = { 1, 2, 8 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		expect_name(start_overflow, counts[i]);
+		expect_name(overflow_in_main, counts[i]);
+	}
 }
 
 /* ---- other faults ------------------------------------------------------------------------- */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fiber/test_pin.c - NP_RUN_PIN, and that nothing of it is left. */
+/*
+ * tests/fiber/test_pin.c - NP_RUN_PIN, and that nothing of it is left; and how many workers there
+ * are if nobody says.
+ */
+#include "core/fiber/fiber.h"
 #include "tests/fiber/fiber_fixture.h"
 
 #include <criterion/criterion.h>
@@ -54,4 +58,25 @@ Test(pin, binds_workers_and_nothing_else)
 		sched_getaffinity(0, sizeof(after), &after);
 		cr_assert(CPU_EQUAL(&all, &after), "the calling thread is as it was");
 	}
+}
+
+static int count_workers(void *arg)
+{
+	(void)arg;
+	return (int)np__worker->runtime->worker_count;
+}
+
+Test(pin, there_is_a_worker_for_each_processor_that_the_process_may_use)
+{
+	cpu_set_t one;
+	size_t first = 0;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	cr_assert_eq(fiber_run_with(count_workers, NULL, 0), CPU_COUNT(&all));
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	cr_assert_eq(fiber_run_with(count_workers, NULL, 0), 1);
 }
