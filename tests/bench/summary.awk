@@ -3,12 +3,14 @@
 #
 # Reads lines of ROUND SERVER KEY=VALUE... A ratio is to the server base in the same round, and the
 # median is of these ratios: what disturbs a whole round cancels out. Variables: order, the servers;
-# base, "epoll" unless set; nocpu leaves out the processor time, which says nothing where not all work
-# is counted; only, the one key to show; title, what to call it; cost, a server: what it takes more than base.
+# base, one of them, or several with a ratio to each; nocpu leaves out the processor time, which says
+# nothing where not all work is counted; only, the one key to show; title, what to call it; format, of
+# its values, "%.1f" unless set; cost, a server: what it takes more than base.
 
 BEGIN {
-	if (base == "")
-		base = "epoll"
+	base_count = split(base, bases, " ")
+	if (format == "")
+		format = "%.1f"
 }
 
 {
@@ -55,7 +57,7 @@ function show(server, key, to, scale, format, has_spread,    n, m) {
 	if (n == 0)
 		return "-"
 	m = sprintf(format, median(n) / scale)
-	if (!has_spread)
+	if (!has_spread || n == 1)
 		return m
 	return m " (" sprintf(format, sorted[1] / scale) ".." sprintf(format, sorted[n] / scale) ")"
 }
@@ -68,10 +70,24 @@ function mean(server, key,    n, i, sum) {
 	return n ? sprintf("%.2f", sum / n / 1000) : "-"
 }
 
+# One column for each base.
+function ratio_titles(width,    b, titles) {
+	for (b = 1; b <= base_count; b++)
+		titles = titles sprintf(" %" width "s", base_count == 1 ? "ratio" : "to " bases[b])
+	return titles
+}
+
+function ratios(server, key, format, width,    b, columns) {
+	for (b = 1; b <= base_count; b++)
+		columns = columns sprintf(" %" width "s", show(server, key, bases[b], 1, format, 1))
+	return columns
+}
+
 function show_only(names, count,    s) {
+	printf "%-17s %28s%s\n", "", title == "" ? only : title, ratio_titles(20)
 	for (s = 1; s <= count; s++)
-		printf "%-17s %28s %20s\n", names[s], show(names[s], only, "", 1, "%.1f", 1),
-			show(names[s], only, base, 1, "%.3f", 1)
+		printf "%-17s %28s%s\n", names[s], show(names[s], only, "", 1, format, 1),
+			ratios(names[s], only, "%.3f", 20)
 }
 
 # Processor time of cost beyond that of base in the same round.
@@ -94,21 +110,20 @@ END {
 	}
 	count = split(order, names, " ")
 	if (only != "") {
-		printf "%-17s %28s %20s\n", "", title == "" ? only : title, "ratio"
 		show_only(names, count)
 		exit
 	}
-	printf "%-17s %28s %18s", "", "requests/s", "ratio"
+	printf "%-17s %28s%s", "", "requests/s", ratio_titles(18)
 	if (!nocpu)
-		printf " %22s %18s %6s %6s", "CPU us/request", "ratio", "user", "system"
+		printf " %22s%s %6s %6s", "CPU us/request", ratio_titles(21), "user", "system"
 	printf " %8s %8s %8s\n", "p50 us", "p99", "p99.9"
 	for (s = 1; s <= count; s++) {
 		name = names[s]
-		printf "%-17s %28s %18s", name, show(name, "rate", "", 1, "%.0f", 1),
-			show(name, "rate", base, 1, "%.2f", 1)
+		printf "%-17s %28s%s", name, show(name, "rate", "", 1, "%.0f", 1),
+			ratios(name, "rate", "%.2f", 18)
 		if (!nocpu)
-			printf " %22s %18s %6s %6s", show(name, "cpu", "", 1000, "%.2f", 1),
-				show(name, "cpu", base, 1, "%.3f", 1), mean(name, "user"), mean(name, "system")
+			printf " %22s%s %6s %6s", show(name, "cpu", "", 1000, "%.2f", 1),
+				ratios(name, "cpu", "%.3f", 21), mean(name, "user"), mean(name, "system")
 		printf " %8s %8s %8s\n", show(name, "p50", "", 1, "%.0f", 0), show(name, "p99", "", 1, "%.0f", 0),
 			show(name, "p999", "", 1, "%.0f", 0)
 	}

@@ -8,34 +8,59 @@ heading() {
 	echo "== $*"
 }
 
-# Every server once in each round, in turning order. rounds_of FILE BUFFER_SIZE LOAD_ARGUMENT...
+# Every server once in each round, in turning order. rounds_of FILE FUNCTION ARGUMENT...: the function
+# measures $name and prints KEY=VALUE...
 rounds_of() {
-	file=$1 buffer=$2
-	shift 2
+	file=$1
+	shift
 	: >"$file"
 	round=1
 	while [ "$round" -le "$rounds" ]; do
 		# shellcheck disable=SC2086
 		for name in $(rotate "$round" $servers); do
-			one_round "$@" || { echo "$name failed: $(cat "$work/stderr")" >&2; failed=1; }
+			result=$("$@") ||
+				{ echo "$name failed: $(cat "$work/stderr")" >&2; failed=1; continue; }
+			echo "$round $name $result" >>"$file"
 		done
 		round=$((round + 1))
 	done
 }
 
-one_round() {
-	start_server "$name" "$buffer" || return 1
-	result=$(load -p "$server" -t "$seconds" "$@" 2>>"$work/stderr")
+# under_load BUFFER_SIZE LOAD_ARGUMENT...: what the load has to say about $name.
+under_load() {
+	start_server "$name" "$1" || return 1
+	shift
+	load -p "$server" -t "$seconds" "$@" 2>>"$work/stderr"
 	status=$?
 	stop_server || status=1
-	[ "$status" -eq 0 ] && echo "$round $name $result" >>"$file"
+	return $status
+}
+
+# base_of NAME...: what ratios are to.
+base_of() {
+	case " $* " in
+	*" epoll "*) echo epoll ;;
+	*) echo "${1-}" ;;
+	esac
+}
+
+# bases_with SERVER: the base of the servers, and that one if it is there and another.
+bases_with() {
+	# shellcheck disable=SC2086
+	base=$(base_of $servers)
+	case "$base: $servers " in
+	"$1":*) echo "$base" ;;
+	*" $1 "*) echo "$base $1" ;;
+	*) echo "$base" ;;
+	esac
 }
 
 # summarize FILE [AWK_OPTION...]
 summarize() {
 	file=$1
 	shift
-	awk -v order="$servers" "$@" -f tests/bench/summary.awk "$file"
+	# shellcheck disable=SC2086
+	awk -v order="$servers" -v base="$(base_of $servers)" "$@" -f tests/bench/summary.awk "$file"
 }
 
 enough_descriptors() {
@@ -48,7 +73,7 @@ enough_descriptors() {
 echo_table() {
 	heading "echo: $1 connections, $2 bytes; $rounds rounds of $seconds s; medians (lowest..highest)"
 	enough_descriptors "$1" || return
-	rounds_of "$work/echo-$1-$2" "$3" -c "$1" -s "$2"
+	rounds_of "$work/echo-$1-$2" under_load "$3" -c "$1" -s "$2"
 	summarize "$work/echo-$1-$2"
 }
 
@@ -78,14 +103,15 @@ table_echo() {
 
 table_churn() {
 	heading "churn: connect, one echo, close; 50 at once; $rounds rounds of $seconds s"
-	rounds_of "$work/churn" 512 -m churn -c 50
+	rounds_of "$work/churn" under_load 512 -m churn -c 50
 	summarize "$work/churn"
 }
 
 table_fairness() {
 	heading "fairness: one quiet connection beside two floods; $rounds rounds of $seconds s"
-	rounds_of "$work/fairness" 512 -m flood -c 1 -f 2
-	summarize "$work/fairness" -v nocpu=1
+	rounds_of "$work/fairness" under_load 512 -m flood -c 1 -f 2
+	# Libev does one read of each connection a turn: it is the measure of what fair is.
+	summarize "$work/fairness" -v nocpu=1 -v base="$(bases_with libev)"
 }
 
 # resident: of the server, in KiB: its pages, and the page tables that map them.
@@ -252,11 +278,13 @@ program_rounds() {
 	done
 }
 
-# show_key FILE KEY TITLE: ratios are to the first of the programs.
+# show_key FILE KEY TITLE [AWK_OPTION...]
 show_key() {
-	first=${programs# }
-	awk -v order="$programs" -v base="${first%% *}" -v only="$2" -v title="$3" \
-		-f tests/bench/summary.awk "$1"
+	file=$1 key=$2 title=$3
+	shift 3
+	# shellcheck disable=SC2086
+	awk -v order="$programs" -v base="$(base_of $programs)" -v only="$key" -v title="$title" "$@" \
+		-f tests/bench/summary.awk "$file"
 }
 
 # A program has several measures: each gets a part of the time.
@@ -310,7 +338,7 @@ deadline_echo_table() {
 		"$rounds rounds of $seconds s; medians (lowest..highest)"
 	all=$servers
 	find_servers netpark-plain netpark-deadline go go-deadline
-	rounds_of "$work/deadline-echo" 512 -c 50 -s 64
+	rounds_of "$work/deadline-echo" under_load 512 -c 50 -s 64
 	deadline_pair netpark-plain netpark-deadline
 	deadline_pair go go-deadline
 	servers=$all
