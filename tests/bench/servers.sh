@@ -16,7 +16,7 @@ server_command() {
 	netpark:*) echo "$bench/echo_netpark -s $2" ;;
 	netpark-plain:*) echo "$bench/echo_netpark -s $2" ;;
 	netpark-deadline:*) echo "$bench/echo_netpark -d -s $2" ;;
-	go-deadline:*) echo "$peers/echo_go -d -s $2" ;;
+	*-deadline:*) echo "$peers/echo_${1%-deadline} -d -s $2" ;;
 	netpark-threads:*) echo "$build/tests/examples/echo -m threads" ;;
 	*) echo "$peers/echo_$1 -s $2" ;;
 	esac

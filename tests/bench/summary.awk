@@ -98,7 +98,8 @@ function show_cost(    round, n, m) {
 	if (n == 0)
 		return
 	m = median(n)
-	printf "%s takes %.0f (%.0f..%.0f) ns more for each request", cost, m, sorted[1], sorted[n]
+	printf "%s takes %.0f%s ns more for each request", cost, m,
+		n == 1 ? "" : sprintf(" (%.0f..%.0f)", sorted[1], sorted[n])
 	collect(base, "cpu", "")
 	printf ", %.1f %%\n", 100 * m / median(n)
 }

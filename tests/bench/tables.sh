@@ -326,21 +326,18 @@ table_fibers() {
 	show_key "$work/fibers" buffered "ns: the same with room"
 }
 
-# Two servers that differ by a deadline before each read: what it costs of a request.
-deadline_pair() {
-	servers="$1 $2"
-	summarize "$work/deadline-echo" -v base="$1"
-	summarize "$work/deadline-echo" -v base="$1" -v cost="$2"
-}
-
 deadline_echo_table() {
 	heading "deadlines: echo with a new one before each read; 50 connections, 64 bytes;" \
 		"$rounds rounds of $seconds s; medians (lowest..highest)"
 	all=$servers
-	find_servers netpark-plain netpark-deadline go go-deadline
+	find_servers epoll netpark-plain netpark-deadline libev libev-deadline libevent libevent-deadline \
+		libuv libuv-deadline go go-deadline
 	rounds_of "$work/deadline-echo" under_load 512 -c 50 -s 64
-	deadline_pair netpark-plain netpark-deadline
-	deadline_pair go go-deadline
+	summarize "$work/deadline-echo"
+	# What it costs of a request: two servers that differ by nothing else.
+	for name in netpark-plain libev libevent libuv go; do
+		summarize "$work/deadline-echo" -v base="$name" -v cost="${name%-plain}-deadline"
+	done
 	servers=$all
 }
 

@@ -4,6 +4,10 @@
  *
  * Its manual's advice: write at once, and watch for writing only when that would have blocked. One
  * read an event: the loop is level-triggered.
+ *
+ * With -d, its advice for timeouts that activity moves: a timer that repeats, and ev_timer_again.
+ * (It knows a cheaper way, which is to keep the time of the last activity oneself and to leave the
+ * timer alone; but that deadline would be the program's, not the library's.)
  */
 #include "peer.h"
 
@@ -14,6 +18,8 @@
 
 struct conn {
 	ev_io io;
+	ev_timer *
+		timeout; /* NULL without -d, and then of no weight in the memory that is measured */
 	size_t pending;
 	size_t written;
 	char buf[];
@@ -31,8 +37,23 @@ static void watch(struct ev_loop *loop, struct conn *conn, int events)
 static void end(struct ev_loop *loop, struct conn *conn)
 {
 	ev_io_stop(loop, &conn->io);
+	if (conn->timeout)
+		ev_timer_stop(loop, conn->timeout);
 	close(conn->io.fd);
+	free(conn->timeout);
 	free(conn);
+}
+
+static void on_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)events;
+	end(loop, timer->data);
+}
+
+static void set_timeout(struct ev_loop *loop, struct conn *conn)
+{
+	if (conn->timeout)
+		ev_timer_again(loop, conn->timeout);
 }
 
 /* 1 if all is written, 0 if it must wait, -1 if the connection failed. */
@@ -68,6 +89,8 @@ static void on_readable(struct ev_loop *loop, struct conn *conn)
 		end(loop, conn);
 	else if (flushed == 0)
 		watch(loop, conn, EV_WRITE);
+	else
+		set_timeout(loop, conn);
 }
 
 static void on_conn(struct ev_loop *loop, ev_io *io, int events)
@@ -77,13 +100,26 @@ static void on_conn(struct ev_loop *loop, ev_io *io, int events)
 	if (events & EV_WRITE) {
 		int flushed = flush(conn);
 
-		if (flushed < 0)
+		if (flushed < 0) {
 			end(loop, conn);
-		else if (flushed > 0)
+		} else if (flushed > 0) {
 			watch(loop, conn, EV_READ);
+			set_timeout(loop, conn);
+		}
 	} else {
 		on_readable(loop, conn);
 	}
+}
+
+static ev_timer *new_timeout(struct conn *conn)
+{
+	ev_timer *timeout = malloc(sizeof(*timeout));
+
+	if (!timeout)
+		die("out of memory");
+	ev_timer_init(timeout, on_timeout, 0., PEER_TIMEOUT_SECONDS);
+	timeout->data = conn;
+	return timeout;
 }
 
 static void on_listener(struct ev_loop *loop, ev_io *io, int events)
@@ -97,6 +133,8 @@ static void on_listener(struct ev_loop *loop, ev_io *io, int events)
 		if (!conn)
 			die("out of memory");
 		conn->pending = 0;
+		conn->timeout = options.sets_deadlines ? new_timeout(conn) : NULL;
+		set_timeout(loop, conn);
 		ev_io_init(&conn->io, on_conn, fd, EV_READ);
 		conn->io.data = conn;
 		ev_io_start(loop, &conn->io);

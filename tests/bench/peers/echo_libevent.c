@@ -5,6 +5,10 @@
  *
  * An event for reading that persists, one for writing that is added only when writing would block.
  * One thread: the base needs no locks.
+ *
+ * With -d the event for reading has a timeout, which begins anew whenever its callback is called:
+ * that is what one on an event that persists does by itself. A common timeout, as event2/event.h
+ * advises for many of one length.
  */
 #include "peer.h"
 
@@ -23,6 +27,7 @@ struct conn {
 
 static struct peer_options options;
 static struct event_base *base;
+static const struct timeval *timeout; /* NULL without -d */
 
 static void end(struct conn *conn, int fd)
 {
@@ -57,7 +62,7 @@ static void on_writable(evutil_socket_t fd, short events, void *arg)
 		end(conn, fd);
 	} else if (flushed > 0) {
 		event_del(conn->writable);
-		event_add(conn->readable, NULL);
+		event_add(conn->readable, timeout);
 	}
 }
 
@@ -74,10 +79,14 @@ static void wait_until_writable(struct conn *conn, int fd)
 static void on_readable(evutil_socket_t fd, short events, void *arg)
 {
 	struct conn *conn = arg;
-	ssize_t n = recv(fd, conn->buf, options.buffer_size, 0);
+	ssize_t n;
 	int flushed;
 
-	(void)events;
+	if (events & EV_TIMEOUT) {
+		end(conn, fd);
+		return;
+	}
+	n = recv(fd, conn->buf, options.buffer_size, 0);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -106,7 +115,7 @@ static void on_listener(evutil_socket_t listener, short events, void *arg)
 		conn->pending = 0;
 		conn->writable = NULL;
 		conn->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, conn);
-		if (!conn->readable || event_add(conn->readable, NULL) != 0)
+		if (!conn->readable || event_add(conn->readable, timeout) != 0)
 			die("event_add");
 	}
 }
@@ -115,6 +124,15 @@ static void on_signal(evutil_socket_t number, short events, void *arg)
 {
 	(void)number, (void)events, (void)arg;
 	event_base_loopbreak(base);
+}
+
+static void init_timeout(void)
+{
+	const struct timeval duration = { .tv_sec = PEER_TIMEOUT_SECONDS };
+
+	timeout = event_base_init_common_timeout(base, &duration);
+	if (!timeout)
+		die("event_base_init_common_timeout");
 }
 
 int main(int argc, char **argv)
@@ -127,6 +145,8 @@ int main(int argc, char **argv)
 	base = event_base_new_with_config(config);
 	if (!base)
 		die("event_base_new_with_config");
+	if (options.sets_deadlines)
+		init_timeout();
 	listener = event_new(base, peer_listen(options.address), EV_READ | EV_PERSIST, on_listener,
 			     NULL);
 	stop = evsignal_new(base, SIGTERM, on_signal, NULL);

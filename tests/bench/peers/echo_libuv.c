@@ -4,19 +4,29 @@
  *
  * The answer is tried at once, which needs neither a request nor a turn of the loop. What does not
  * fit goes into the connection's one write request, and reading pauses: the buffer is in use.
+ *
+ * With -d a timer that repeats, and uv_timer_again, which the manual describes for that.
  */
 #include "peer.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct conn {
 	uv_tcp_t tcp;
 	uv_write_t write;
+	uv_timer_t *
+		timeout; /* NULL without -d, and then of no weight in the memory that is measured */
 	char buf[];
 };
 
 static struct peer_options options;
+
+static void on_timeout_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -25,8 +35,22 @@ static void on_closed(uv_handle_t *handle)
 
 static void end(struct conn *conn)
 {
-	if (!uv_is_closing((uv_handle_t *)&conn->tcp))
-		uv_close((uv_handle_t *)&conn->tcp, on_closed);
+	if (uv_is_closing((uv_handle_t *)&conn->tcp))
+		return;
+	uv_close((uv_handle_t *)&conn->tcp, on_closed);
+	if (conn->timeout)
+		uv_close((uv_handle_t *)conn->timeout, on_timeout_closed);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+	end(timer->data);
+}
+
+static void set_timeout(struct conn *conn)
+{
+	if (conn->timeout)
+		uv_timer_again(conn->timeout);
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
@@ -43,10 +67,12 @@ static void on_written(uv_write_t *write, int status)
 {
 	struct conn *conn = write->data;
 
-	if (status < 0)
+	if (status < 0) {
 		end(conn);
-	else
-		uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
+		return;
+	}
+	set_timeout(conn);
+	uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -63,8 +89,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 	rest = uv_buf_init(buf->base, (unsigned)n);
 	written = uv_try_write(stream, &rest, 1);
-	if (written == n)
+	if (written == n) {
+		set_timeout(conn);
 		return;
+	}
 	if (written < 0 && written != UV_EAGAIN) {
 		end(conn);
 		return;
@@ -76,6 +104,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		end(conn);
 }
 
+static uv_timer_t *start_timeout(struct conn *conn)
+{
+	const uint64_t duration_ms = PEER_TIMEOUT_SECONDS * 1000;
+	uv_timer_t *timeout = malloc(sizeof(*timeout));
+
+	if (!timeout)
+		die("out of memory");
+	uv_timer_init(conn->tcp.loop, timeout);
+	timeout->data = conn;
+	uv_timer_start(timeout, on_timeout, duration_ms, duration_ms);
+	return timeout;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct conn *conn = malloc(sizeof(*conn) + options.buffer_size);
@@ -85,6 +126,7 @@ static void on_connection(uv_stream_t *listener, int status)
 	uv_tcp_init(listener->loop, &conn->tcp);
 	conn->tcp.data = conn;
 	conn->write.data = conn;
+	conn->timeout = options.sets_deadlines ? start_timeout(conn) : NULL;
 	if (uv_accept(listener, (uv_stream_t *)&conn->tcp) == 0)
 		uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
 	else

@@ -23,16 +23,18 @@ struct peer_options peer_parse(int argc, char **argv)
 	struct peer_options options = { .buffer_size = 512 };
 	int option;
 
-	while ((option = getopt(argc, argv, "rs:")) != -1) {
+	while ((option = getopt(argc, argv, "drs:")) != -1) {
 		if (option == 's')
 			options.buffer_size = strtoul(optarg, NULL, 10);
 		else if (option == 'r')
 			options.uses_recv = true;
+		else if (option == 'd')
+			options.sets_deadlines = true;
 		else
 			exit(2);
 	}
 	if (optind != argc - 1 || options.buffer_size == 0)
-		die("usage: NAME [-r] [-s BUFFER_SIZE] HOST:PORT");
+		die("usage: NAME [-d] [-r] [-s BUFFER_SIZE] HOST:PORT");
 	options.address = argv[optind];
 	raise_descriptor_limit();
 	return options;

@@ -2,7 +2,7 @@
 /*
  * tests/bench/peers/peer.h - what the echo servers to compare with share.
  *
- *	NAME [-s BUFFER_SIZE] HOST:PORT
+ *	NAME [-d] [-r] [-s BUFFER_SIZE] HOST:PORT
  *
  * The first line printed is the address it listens on. SIGTERM ends it with status 0.
  */
@@ -14,11 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PEER_BACKLOG = 4096 };
+enum { PEER_BACKLOG = 4096, PEER_TIMEOUT_SECONDS = 30 };
 
 struct peer_options {
 	size_t buffer_size;  /* of each connection */
 	bool uses_recv;      /* -r: recv and send where the server has the choice */
+	bool sets_deadlines; /* -d: a new timeout before each read, where it knows how */
 	const char *address; /* as given */
 };
 
