@@ -3,7 +3,7 @@
  * tests/bench/echo_netpark.c - netpark's fibers, with what the example has no options for: the size
  * of the buffer, and a new deadline before each read.
  *
- *	echo_netpark [-d] [-s BUFFER_SIZE] HOST:PORT
+ *	echo_netpark [-d] [-s BUFFER_SIZE] [-w WORKERS] HOST:PORT
  */
 #include <netpark.h>
 
@@ -125,21 +125,23 @@ static int run(void *arg)
 
 int main(int argc, char **argv)
 {
-	const struct np_run_options run_options = { .workers = 1 };
+	struct np_run_options run_options = { .workers = 1 };
 	struct server server = { .buffer_size = SMALL };
 	sigset_t stop;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "ds:")) != -1) {
+	while ((option = getopt(argc, argv, "ds:w:")) != -1) {
 		if (option == 's')
 			server.buffer_size = strtoul(optarg, NULL, 10);
 		else if (option == 'd')
 			server.sets_deadlines = true;
+		else if (option == 'w')
+			run_options.workers = (unsigned)strtoul(optarg, NULL, 10);
 		else
 			return 2;
 	}
 	if (optind != argc - 1 || server.buffer_size == 0)
-		die("usage: echo_netpark [-d] [-s BUFFER_SIZE] HOST:PORT");
+		die("usage: echo_netpark [-d] [-s BUFFER_SIZE] [-w WORKERS] HOST:PORT");
 	server.address = argv[optind];
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);

@@ -14,11 +14,21 @@ server_command() {
 	epoll-recv:*) echo "$peers/echo_epoll -r -s $2" ;;
 	netpark:512) echo "$build/tests/examples/echo -m fibers -w 1" ;;
 	netpark:*) echo "$bench/echo_netpark -s $2" ;;
+	netpark-2:512) echo "$build/tests/examples/echo -m fibers -w 2" ;;
+	netpark-2:*) echo "$bench/echo_netpark -w 2 -s $2" ;;
 	netpark-plain:*) echo "$bench/echo_netpark -s $2" ;;
 	netpark-deadline:*) echo "$bench/echo_netpark -d -s $2" ;;
 	*-deadline:*) echo "$peers/echo_${1%-deadline} -d -s $2" ;;
 	netpark-threads:*) echo "$build/tests/examples/echo -m threads" ;;
-	*) echo "$peers/echo_$1 -s $2" ;;
+	*) echo "$peers/echo_${1%-2} -s $2" ;;
+	esac
+}
+
+# server_processors NAME: those with two workers have two, of which one is the load's.
+server_processors() {
+	case $1 in
+	*-2) echo "$server_cpu,$load_cpu" ;;
+	*) echo "$server_cpu" ;;
 	esac
 }
 
@@ -33,7 +43,7 @@ start_server() {
 	rm -f "$work/address"
 	mkfifo "$work/address" || return 1
 	# shellcheck disable=SC2016,SC2086
-	taskset -c "$server_cpu" ${tracer-} sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" ${wrapper-} \
+	taskset -c "$(server_processors "$1")" ${tracer-} sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" ${wrapper-} \
 		$command 127.0.0.1:0 >"$work/address" 2>"$work/stderr" &
 	job=$!
 	# Waits for the first line, or for the server's end.

@@ -190,48 +190,81 @@ table_instructions() {
 	done
 }
 
-# system_calls NAME LOAD_ARGUMENT...: the sum, then each that there is at least 0.01 of.
+# system_calls NAME REQUESTS BUFFER_SIZE LOAD_ARGUMENT...: the sum, then each that there is at least 0.01
+# of. What start and end need cancels out, as for instructions.
 system_calls() {
-	name=$1
-	shift
-	n=2000
+	name=$1 n=$2 buffer=$3
+	shift 3
 	for requests in $n $((2 * n)); do
 		tracer="strace -f -c -o $work/strace.$requests"
-		start_server "$name" 512 || { echo failed; return; }
+		start_server "$name" "$buffer" || { echo failed; return; }
 		load "$@" -r "$requests" >/dev/null 2>>"$work/stderr" || echo failed
 		stop_server || echo failed
 	done
 	calls_each "$n"
 }
 
-# calls_each N: the difference of the traces of N and 2 * N requests, for one.
+# calls_each N: the difference of the traces of N and 2 * N requests, for one. $told is told of in any
+# case.
 calls_each() {
-	awk -v n="$1" '
+	awk -v n="$1" -v told="${told-}" '
 		$NF == "total" || $1 !~ /^[0-9.]+$/ { next }
 		FNR == NR { calls[$NF] -= $4; next }
 		{ calls[$NF] += $4 }
 		END {
 			for (name in calls) {
 				sum += calls[name]
-				if (calls[name] / n >= 0.01)
+				if (calls[name] / n >= 0.01 && name != told)
 					list = list sprintf(" %s %.2f", name, calls[name] / n)
 			}
+			if (told != "")
+				list = list sprintf(" %s %.2f", told, calls[told] > 0 ? calls[told] / n : 0)
 			printf "%6.2f %s\n", sum / n, list
 		}' "$work/strace.$1" "$work/strace.$((2 * $1))"
 }
 
 table_syscalls() {
 	command -v strace >/dev/null || { echo "syscalls are left out: no strace"; return; }
-	for connections in 1 50; do
-		heading "syscalls: for each request, $connections connections"
-		for name in $servers; do
-			printf '%-17s %s\n' "$name" "$(system_calls "$name" -c "$connections")"
-		done
-	done
-	heading "syscalls: for each connection of churn, 50 at once"
+	syscalls_table "for each request, 1 connection" 2000 512 -c 1
+	syscalls_table "for each request, 50 connections" 2000 512 -c 50
+	syscalls_table "for each request, 1,000 connections" 10000 512 -c 1000
+	syscalls_table "for each request, 50 connections, 16 KiB" 2000 16384 -c 50 -s 16384
+	syscalls_table "for each connection of churn, 50 at once" 2000 512 -m churn -c 50
+}
+
+# syscalls_table TITLE REQUESTS BUFFER_SIZE LOAD_ARGUMENT...
+syscalls_table() {
+	heading "syscalls: $1"
+	shift
 	for name in $servers; do
-		printf '%-17s %s\n' "$name" "$(system_calls "$name" -m churn -c 50)"
+		printf '%-17s %s\n' "$name" "$(system_calls "$name" "$@")"
 	done
+}
+
+# two_workers TITLE LOAD_ARGUMENT...: no rates, because the load shares a processor with the server.
+two_workers() {
+	heading "two workers, one of them on the load's processor: $1, 50 connections;" \
+		"$rounds rounds of $seconds s; medians (lowest..highest)"
+	shift
+	rounds_of "$work/two" under_load 512 -c 50 "$@"
+	summarize "$work/two" -v base="$(bases_with netpark)" -v only=cpu -v title="CPU ns/request" \
+		-v format=%.0f
+	command -v strace >/dev/null || return
+	echo "system calls:"
+	# More requests than elsewhere: who sleeps and who steals is not the same in two runs.
+	told=futex
+	for name in $servers; do
+		printf '%-17s %s\n' "$name" "$(system_calls "$name" 8000 512 -c 50 "$@")"
+	done
+	told=
+}
+
+table_two() {
+	all=$servers
+	find_servers epoll netpark netpark-2 go go-2
+	two_workers "echo"
+	two_workers "churn" -m churn
+	servers=$all
 }
 
 # ---- programs that measure themselves, without a load ----------------------------------------------

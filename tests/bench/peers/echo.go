@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// tests/bench/peers/echo.go - Go, a goroutine for each connection. It stays on the one processor that
-// it is given: the runtime sees how many it may use.
+// tests/bench/peers/echo.go - Go, a goroutine for each connection. It has as many workers as it is
+// given processors: the runtime sees how many it may use.
 package main
 
 import (
