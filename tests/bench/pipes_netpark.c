@@ -89,8 +89,13 @@ static int run(void *arg)
 
 void pipes_loop_main(struct pipes *pipes)
 {
-	const struct np_run_options options = { .workers = 1 };
+	struct np_run_options options = { .workers = 1 };
 
+	if (pipes->backend) {
+		options.backend = runtime_poll_find(pipes->backend);
+		if (!options.backend)
+			die("this build has no such backend");
+	}
 	if (np_run(run, pipes, &options) < 0)
 		die("np_run");
 }

@@ -276,6 +276,8 @@ program_command() {
 	workers:*) echo "$peers/workers_${2%-*} -w ${2##*-}" ;;
 	*:netpark) echo "$bench/$1_netpark" ;;
 	*:netpark-clock) echo "$bench/$1_netpark -c" ;;
+	# Fewer events: each wait looks at all descriptors.
+	pipes:netpark-poll) echo "$bench/pipes_netpark -b poll -w 2000" ;;
 	*) echo "$peers/$1_$2" ;;
 	esac
 }
@@ -331,13 +333,33 @@ pipes_table() {
 	show_key "$work/pipes-$1-$2" ns "ns for each event"
 }
 
-table_pipes() {
-	find_programs pipes epoll libev libevent libuv netpark
-	for count in 100 2000 19900; do
-		enough_descriptors "$count" && pipes_table eventfd "$count"
+# pipes_growth KIND FEW MANY: how many times the nanoseconds of few an event of many takes.
+pipes_growth() {
+	awk '
+		{ split($3, pair, "=") }
+		FNR == NR { few[$1, $2] = pair[2]; next }
+		($1, $2) in few { print $1, $2, "growth=" pair[2] / few[$1, $2] }
+	' "$work/pipes-$1-$2" "$work/pipes-$1-$3" >"$work/pipes-$1-growth"
+	heading "pipes: growth from $2 to $3 $1s"
+	show_key "$work/pipes-$1-growth" growth "times the ns" -v format=%.2f
+}
+
+# pipes_tables KIND DESCRIPTORS_EACH: as many as 20,000, or as there may be.
+pipes_tables() {
+	most=20000
+	enough_descriptors $((most * $2)) >/dev/null || most=$((($(ulimit -n) - 100) / $2))
+	for count in 100 2000 "$most"; do
+		[ "$count" -gt "$most" ] || pipes_table "$1" "$count"
 	done
-	pipes_table socketpair 100
-	enough_descriptors 9900 && pipes_table socketpair 4900
+	[ "$most" -le 100 ] || pipes_growth "$1" 100 "$most"
+}
+
+# Not State Threads: Debian's has only poll(2), whose cost for each descriptor netpark's backend of that
+# name shows as well.
+table_pipes() {
+	find_programs pipes epoll libev libevent libuv netpark netpark-poll go
+	pipes_tables eventfd 1
+	pipes_tables socketpair 2
 }
 
 table_fibers() {

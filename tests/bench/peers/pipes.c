@@ -127,9 +127,11 @@ int main(int argc, char **argv)
 	bool are_pairs = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "a:k:n:r:w:")) != -1) {
+	while ((option = getopt(argc, argv, "a:b:k:n:r:w:")) != -1) {
 		if (option == 'a')
 			pipes.active = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'b')
+			pipes.backend = optarg;
 		else if (option == 'k')
 			are_pairs = strcmp(optarg, "socketpair") == 0;
 		else if (option == 'n')

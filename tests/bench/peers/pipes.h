@@ -2,7 +2,8 @@
 /*
  * tests/bench/peers/pipes.h - many descriptors, few of them active: libevent's classic measure.
  *
- *	pipes_NAME [-k eventfd|socketpair] [-n DESCRIPTORS] [-a ACTIVE] [-w EVENTS] [-r ROUNDS]
+ *	pipes_NAME [-b BACKEND] [-k eventfd|socketpair] [-n DESCRIPTORS] [-a ACTIVE] [-w EVENTS]
+ *		[-r ROUNDS]
  *
  * Some tokens walk through all descriptors: whoever becomes readable takes its token and writes it
  * to the next one. What is measured is the loop with one read and one write for each event; how it
@@ -26,7 +27,8 @@ struct pipes {
 	unsigned long events;     /* so far in this round */
 	unsigned first;           /* where the tokens start, further in each round */
 	int *read_fds;
-	int *write_fds; /* the same for eventfds */
+	int *write_fds;      /* the same for eventfds */
+	const char *backend; /* -b: its name, where the program has the choice; or NULL */
 };
 
 /* Whoever took the token of @index asks where to write it: false if it ends here. */
