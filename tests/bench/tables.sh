@@ -77,10 +77,11 @@ echo_table() {
 	summarize "$work/echo-$1-$2"
 }
 
-# few_rounds COMMAND...: where a turn of all takes a good part of a second.
-few_rounds() {
+# rounds_at_most N COMMAND...: where a turn of all takes long.
+rounds_at_most() {
 	many_rounds=$rounds
-	[ "$rounds" -le 3 ] || rounds=3
+	[ "$rounds" -le "$1" ] || rounds=$1
+	shift
 	"$@"
 	rounds=$many_rounds
 }
@@ -89,7 +90,7 @@ few_rounds() {
 many_connections_table() {
 	short_seconds=$seconds
 	seconds=$(awk -v s="$seconds" 'BEGIN { print s < 1 ? 1 : s }')
-	few_rounds echo_table 10000 64 512
+	rounds_at_most 3 echo_table 10000 64 512
 	seconds=$short_seconds
 }
 
@@ -130,32 +131,36 @@ idle() {
 	read -r ready <"$work/ready"
 }
 
-# Some connections first, so that what is set up once is there already.
-memory_of() {
-	start_server "$1" 512 || return 1
+# with_idle COUNT: what so many connections take of $name. Some connections first, so that what is set up
+# once is there already.
+with_idle() {
+	start_server "$name" 512 || return 1
 	[ -p "$work/hold" ] || mkfifo "$work/hold"
 	idlers=
-	idle 100 && resident
-	before_pages=$pages before_tables=$tables
-	idle "$2" && resident
+	idle 100 && resident && before_pages=$pages before_tables=$tables && idle "$1" && resident
+	status=$?
 	# shellcheck disable=SC2086
 	kill $idlers
 	# shellcheck disable=SC2086
 	wait $idlers
-	stop_server || return 1
-	printf '%-17s %12d %12d\n' "$1" $(((pages - before_pages) * 1024 / $2)) \
-		$(((tables - before_tables) * 1024 / $2))
+	stop_server || status=1
+	[ "$status" -eq 0 ] && echo "resident=$(((pages - before_pages) * 1024 / $1))" \
+		"tables=$(((tables - before_tables) * 1024 / $1))"
 }
 
 table_memory() {
 	connections=10000
 	enough_descriptors $((connections + 200)) >/dev/null || connections=$(($(ulimit -n) - 300))
-	heading "memory: bytes for each of $connections idle connections, one echo behind them" \
-		"(the process's own; not the kernel's sockets)"
-	printf '%-17s %12s %12s\n' '' resident 'page tables'
-	for name in $servers; do
-		memory_of "$name" "$connections" || { echo "$name failed" >&2; failed=1; }
-	done
+	rounds_at_most 3 memory_table "$connections"
+}
+
+memory_table() {
+	heading "memory: bytes for each of $1 idle connections, one echo behind them" \
+		"(the process's own; not the kernel's sockets); $rounds rounds; medians (lowest..highest)"
+	rounds_of "$work/memory" with_idle "$1"
+	programs=$servers
+	show_key "$work/memory" resident resident -v format=%.0f
+	show_key "$work/memory" tables "page tables" -v format=%.0f
 }
 
 # counted_run NAME CONNECTIONS REQUESTS: a whole run from start to end under $tracer or $wrapper.
@@ -175,19 +180,41 @@ instructions() {
 	for requests in $n $((2 * n)); do
 		wrapper="env GODEBUG=asyncpreemptoff=1 valgrind --tool=cachegrind --cache-sim=no
 			--cachegrind-out-file=$work/cachegrind.$requests"
-		counted_run "$1" "$2" "$requests" || { echo failed; return; }
+		counted_run "$1" "$2" "$requests" || return
 	done
 	sed -n 's/^summary: //p' "$work/cachegrind.$n" "$work/cachegrind.$((2 * n))" |
 		awk -v n="$n" '{ total[NR] = $1 } END { printf "%.0f\n", (total[NR] - total[1]) / n }'
 }
 
+# instructions_of: $name's.
+instructions_of() {
+	single=$(instructions "$name" 1) && many=$(instructions "$name" 50) &&
+		echo "single=$single many=$many"
+}
+
+# with_deadlines SERVER...: after each that has one, the same with a deadline before each read.
+with_deadlines() {
+	for name in "$@"; do
+		echo "$name"
+		case "$name $* " in
+		*" $name-deadline "*) ;;
+		"go "* | "libev "* | "libevent "* | "libuv "*) echo "$name-deadline" ;;
+		esac
+	done
+}
+
 table_instructions() {
 	command -v valgrind >/dev/null || { echo "instructions are left out: no valgrind"; return; }
-	heading "instructions: in user space, for each request (cachegrind), with 1 and 50 connections"
-	printf '%-17s %12s %12s\n' '' 1 50
-	for name in $servers; do
-		printf '%-17s %12s %12s\n' "$name" "$(instructions "$name" 1)" "$(instructions "$name" 50)"
-	done
+	all=$servers
+	# shellcheck disable=SC2046,SC2086
+	find_servers $(with_deadlines $servers)
+	heading "instructions: in user space, for each request (cachegrind)"
+	# They hardly differ from round to round.
+	rounds_at_most 1 rounds_of "$work/instructions" instructions_of
+	programs=$servers
+	show_key "$work/instructions" single "1 connection" -v format=%.0f
+	show_key "$work/instructions" many "50 connections" -v format=%.0f
+	servers=$all
 }
 
 # system_calls NAME REQUESTS BUFFER_SIZE LOAD_ARGUMENT...: the sum, then each that there is at least 0.01
@@ -410,7 +437,7 @@ table_deadlines() {
 	find_programs deadlines netpark netpark-clock libev libevent libuv go
 	deadlines_table 1
 	deadlines_table 10000
-	few_rounds deadlines_table 1000000
+	rounds_at_most 3 deadlines_table 1000000
 }
 
 table_wake() {
