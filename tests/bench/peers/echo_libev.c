@@ -18,8 +18,7 @@
 
 struct conn {
 	ev_io io;
-	ev_timer *
-		timeout; /* NULL without -d, and then of no weight in the memory that is measured */
+	ev_timer *timeout; /* NULL without -d */
 	size_t pending;
 	size_t written;
 	char buf[];

@@ -16,12 +16,16 @@
 struct conn {
 	uv_tcp_t tcp;
 	uv_write_t write;
-	uv_timer_t *
-		timeout; /* NULL without -d, and then of no weight in the memory that is measured */
 	char buf[];
 };
 
 static struct peer_options options;
+
+/* With -d, or NULL. Kept where there is room already: without -d it must not weigh in memory. */
+static uv_timer_t *timeout_of(struct conn *conn)
+{
+	return conn->write.data;
+}
 
 static void on_timeout_closed(uv_handle_t *handle)
 {
@@ -38,8 +42,8 @@ static void end(struct conn *conn)
 	if (uv_is_closing((uv_handle_t *)&conn->tcp))
 		return;
 	uv_close((uv_handle_t *)&conn->tcp, on_closed);
-	if (conn->timeout)
-		uv_close((uv_handle_t *)conn->timeout, on_timeout_closed);
+	if (timeout_of(conn))
+		uv_close((uv_handle_t *)timeout_of(conn), on_timeout_closed);
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -49,8 +53,8 @@ static void on_timeout(uv_timer_t *timer)
 
 static void set_timeout(struct conn *conn)
 {
-	if (conn->timeout)
-		uv_timer_again(conn->timeout);
+	if (timeout_of(conn))
+		uv_timer_again(timeout_of(conn));
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
@@ -65,7 +69,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 static void on_written(uv_write_t *write, int status)
 {
-	struct conn *conn = write->data;
+	struct conn *conn = write->handle->data;
 
 	if (status < 0) {
 		end(conn);
@@ -125,8 +129,7 @@ static void on_connection(uv_stream_t *listener, int status)
 		die("a connection that cannot be accepted");
 	uv_tcp_init(listener->loop, &conn->tcp);
 	conn->tcp.data = conn;
-	conn->write.data = conn;
-	conn->timeout = options.sets_deadlines ? start_timeout(conn) : NULL;
+	conn->write.data = options.sets_deadlines ? start_timeout(conn) : NULL;
 	if (uv_accept(listener, (uv_stream_t *)&conn->tcp) == 0)
 		uv_read_start((uv_stream_t *)&conn->tcp, on_allocate, on_read);
 	else
