@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 {
 	struct np_run_options options = { .workers = 2 };
 
-	stress_begin(argc, argv, 3000);
+	stress_begin(argc, argv, 2000);
 	options.backend = stress_backend;
 	stress_phase("the end of the last two fibers");
 	for (unsigned i = 0; i < 2; i++)
