@@ -439,10 +439,14 @@ Test(forks, count_no_thread_for_the_reports_of_their_parent)
 		.workers = 1,
 		.backend = np_poller_backend(test_poller),
 	};
-	int sink = open("/dev/null", O_WRONLY);
+	int reports[2];
 	pid_t child;
+	char byte;
 
-	cr_assert_eq(np_dump_on_signal(SIGUSR1, sink), 0);
+	cr_assert_eq(pipe(reports), 0);
+	cr_assert_eq(np_dump_on_signal(SIGUSR1, reports[1]), 0);
+	raise(SIGUSR1);
+	cr_assert_eq(read(reports[0], &byte, 1), 1); /* so the thread has started */
 	np_set_misuse_hook(say_so);
 	child = fork();
 	if (child == 0) {
@@ -451,7 +455,8 @@ Test(forks, count_no_thread_for_the_reports_of_their_parent)
 	}
 	cr_assert_eq(wait_for(&child), 0, "a deadlock was told");
 	cr_assert_eq(np_dump_on_signal(SIGUSR1, -1), 0);
-	close(sink);
+	close(reports[0]);
+	close(reports[1]);
 }
 
 Test(forks, without_fibers_may_run_some)
