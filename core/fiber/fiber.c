@@ -28,6 +28,7 @@ int np_sleep(int64_t duration_ns)
 void np_set_name(const char *name)
 {
 	struct fiber *self = np__fiber_self();
+	const char *next = name ? name : "";
 
 	if (!self) {
 		np__thread_set_name(name);
@@ -35,11 +36,11 @@ void np_set_name(const char *name)
 	}
 	self->name = name;
 	for (size_t i = 0; i < FIBER_LABEL; i++) {
-		char c = name && i < FIBER_LABEL - 1 ? *name : '\0';
+		char c = i < FIBER_LABEL - 1 ? *next : '\0';
 
 		/* Who reads it then finds in our state that whoever was here before has ended. */
 		__atomic_store_n(&self->label[i], c, __ATOMIC_RELEASE);
-		name += c != '\0';
+		next += c != '\0';
 	}
 }
 
