@@ -447,7 +447,7 @@ static NP_IN_PLACE ssize_t write_all(struct np_fd *fd, const void *buf, size_t s
 
 ssize_t np_write_counted(struct np_fd *fd, const void *buf, size_t size, size_t *ret_written)
 {
-	size_t written;
+	size_t written = 0;
 	ssize_t n = write_all(fd, buf, size, &written);
 
 	if (ret_written)
