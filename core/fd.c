@@ -419,8 +419,10 @@ NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, i
 		error = NP_EFORKED;
 	else
 		error = np__fd_desc(fd, &desc);
-	if (!error)
+	if (!error) {
+		atomic_store(&fd->has_deadlines, true);
 		error = np_poll_set_deadline(desc, deadline_ns, mode);
+	}
 	if (error)
 		np__fd_fail(fd, error, "set", NULL);
 	np__fd_decref(fd);

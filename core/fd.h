@@ -19,8 +19,6 @@
 
 struct np_fd {
 	struct fd_mutex mutex;
-	atomic_uint handles;
-	atomic_uint refs;
 	_Atomic(struct np_poll_desc *) desc; /* NULL until somebody waits or sets a deadline */
 
 	/* constant from open to the last close */
@@ -38,7 +36,11 @@ struct np_fd {
 	bool is_drained;
 	bool is_emptied; /* constant, too */
 	atomic_bool may_be_drained;
-	atomic_bool is_exposed; /* the program has seen sysfd, and may have duplicated it */
+	atomic_bool is_exposed;    /* the program has seen sysfd, and may have duplicated it */
+	atomic_bool has_deadlines; /* there was one, ever: before that a write need not look */
+
+	atomic_uint handles;
+	atomic_uint refs;
 
 	/* constant again, and no call that succeeds looks at it */
 	unsigned generation;                    /* np__fork_generation() */

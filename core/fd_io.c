@@ -52,16 +52,20 @@ static int wait_ready(struct np_fd *fd, int side)
  * contradict it.
  *
  * A report that there is room is left: it comes with every report of data, and to drop it each time
- * costs more than the one try in vain of a writer who fills the kernel's buffer.
+ * costs more than the one try in vain of a writer who fills the kernel's buffer. So all that is to
+ * be asked for writing is a deadline: who has closed has closed the lock.
  */
 static NP_IN_PLACE int prepare(struct np_fd *fd, int side, struct np_task *self)
 {
-	struct np_poll_desc *desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
+	struct np_poll_desc *desc;
 
 	if (np__task_is_canceled(self))
 		return NP_ECANCELED;
 	if (side == SIDE_READ)
 		fd->is_drained = false;
+	else if (!atomic_load(&fd->has_deadlines))
+		return 0;
+	desc = atomic_load_explicit(&fd->desc, memory_order_acquire);
 	if (!desc)
 		return 0;
 	return side == SIDE_READ ? np__poll_reset(desc, side) : np__poll_check(desc, side);
@@ -671,6 +675,8 @@ static int finish_connect(struct np_fd *fd, int64_t deadline_ns)
 
 	if (error)
 		return error;
+	if (deadline_ns)
+		atomic_store(&fd->has_deadlines, true);
 	np_poll_set_deadline(desc, deadline_ns, NP_WRITE);
 	do {
 		error = np_poll_wait(desc, NP_WRITE);
