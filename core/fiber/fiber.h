@@ -130,7 +130,9 @@ struct worker {
 	unsigned spare_count;
 
 	/* counted by the owner, read by all */
-	_Atomic uint64_t born;
+	_Atomic uint64_t born; /* started by its fibers */
+	_Atomic uint64_t
+		taken; /* of newborns, which are its own since; not counted by a lone one */
 	_Atomic uint64_t ended;
 
 	struct newborns newborns;
@@ -138,6 +140,7 @@ struct worker {
 	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
 	_Atomic int sleep;               /* enum worker_sleep */
 	bool has_stolen;                 /* since it last slept */
+	int64_t left_since;              /* leaves newborns to others since then, or 0 */
 	atomic_bool is_held;             /* stands still: see hold.c */
 	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */
 
@@ -208,6 +211,9 @@ static inline void np__worker_queue(struct worker *worker, struct np_task *task)
 bool np__worker_has_messages(struct worker *worker);
 
 /* ---- newborns.c ---- */
+
+/* ns that a worker which has many fibers leaves newborns to others: more than a wake-up takes. */
+enum { NEWBORN_PATIENCE = 300 * 1000 };
 
 void np__newborns_init(struct newborns *newborns);
 void np__newborns_push(struct newborns *newborns, struct fiber *fiber);

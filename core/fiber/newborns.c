@@ -9,6 +9,10 @@
  * the next, if there is more; who has stolen looks around for as long as a wake-up costs before it
  * sleeps.
  *
+ * A fiber stays where it begins, so a worker that had a start would keep all that come in one go to
+ * itself, for good. So one that has many leaves newborns to those that have few: these are on their
+ * way, or busy. Not for long: if nobody comes it takes them.
+ *
  * Nothing is overlooked. Who pushes counts, then looks for a searcher and for sleepers. Who stops
  * searching, or looked for sleepers in vain, says so, then looks at the counts; who goes to sleep
  * does, too. All sequentially consistent, so of two such one sees the other.
@@ -18,6 +22,7 @@
 
 enum { ADOPT = 16 };  /* taken at a time; what is left may be stolen */
 enum { LOOKS = 200 }; /* of a searcher, some microseconds */
+enum { AHEAD = 8 };   /* so many more fibers than another are not many */
 
 /* ---- the queue ---------------------------------------------------------------------------- */
 
@@ -57,20 +62,74 @@ static struct fiber *take(struct newborns *newborns, size_t most)
 	return taken > 0 ? list : NULL;
 }
 
+/* ---- who takes them ----------------------------------------------------------------------- */
+
+/* The fibers that a worker has. */
+static uint64_t count_of(const struct worker *worker)
+{
+	uint64_t ended = atomic_load_explicit(&worker->ended, memory_order_relaxed);
+	uint64_t taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+
+	return taken > ended ? taken - ended : 0;
+}
+
+/* How many @worker may take before it has many more than another. */
+static size_t room_of(const struct worker *worker)
+{
+	const struct runtime *runtime = worker->runtime;
+	uint64_t least = UINT64_MAX - AHEAD;
+	uint64_t own = count_of(worker);
+
+	for (unsigned i = 0; i < runtime->worker_count; i++) {
+		uint64_t count = count_of(&runtime->workers[i]);
+
+		if (i != worker->index && count < least)
+			least = count;
+	}
+	return least + AHEAD > own ? (size_t)(least + AHEAD - own) : 0;
+}
+
+/* The same, or all if nobody else has come in time. */
+static size_t room_by_now(struct worker *worker)
+{
+	size_t room = room_of(worker);
+
+	if (room > 0) {
+		worker->left_since = 0;
+		return room;
+	}
+	if (!worker->left_since)
+		worker->left_since = np_time();
+	return np_time() - worker->left_since < NEWBORN_PATIENCE ? 0 : ADOPT;
+}
+
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
 /* Not all at once: the first of them may keep the worker busy, and the others could be stolen. */
 static bool adopt_half(struct worker *worker, struct newborns *newborns)
 {
-	size_t half = (atomic_load(&newborns->count) + 1) / 2;
-	struct fiber *list = half > 0 ? take(newborns, half < ADOPT ? half : ADOPT) : NULL;
-	bool found = list != NULL;
+	size_t count = atomic_load(&newborns->count);
+	size_t most = count > 0 ? least_of((count + 1) / 2, ADOPT, room_by_now(worker)) : 0;
+	struct fiber *list = most > 0 ? take(newborns, most) : NULL;
+	uint64_t taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
 
+	if (!list)
+		return false;
+	worker->left_since = 0;
 	while (list) {
 		struct fiber *fiber = list;
 
 		list = fiber->link;
 		np__fiber_begin(fiber, worker);
+		taken++;
 	}
-	return found;
+	atomic_store_explicit(&worker->taken, taken, memory_order_relaxed);
+	return true;
 }
 
 bool np__newborns_adopt_some(struct worker *worker)
@@ -97,7 +156,11 @@ static bool steal(struct worker *worker)
 
 bool np__newborns_find(struct worker *worker)
 {
-	return np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker));
+	if (np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker)))
+		return true;
+	if (worker->left_since && !np__newborns_exist(worker->runtime))
+		worker->left_since = 0;
+	return false;
 }
 
 /* ---- the searcher ------------------------------------------------------------------------- */
@@ -111,15 +174,30 @@ bool np__newborns_exist(struct runtime *runtime)
 	return any;
 }
 
+/* Of those that sleep the one that has the fewest fibers; NULL if nobody does. */
+static struct worker *find_sleeper(struct runtime *runtime)
+{
+	struct worker *found = NULL;
+
+	for (unsigned i = 0; i < runtime->worker_count; i++) {
+		struct worker *worker = &runtime->workers[i];
+
+		if (atomic_load(&worker->sleep) == ASLEEP &&
+		    (!found || count_of(worker) < count_of(found)))
+			found = worker;
+	}
+	return found;
+}
+
 /* Wake one that sleeps, if there is one. */
 static bool summon_one(struct runtime *runtime)
 {
-	for (unsigned i = 0; i < runtime->worker_count; i++) {
-		struct worker *worker = &runtime->workers[i];
+	struct worker *worker;
+
+	while ((worker = find_sleeper(runtime))) {
 		int expected = ASLEEP;
 
-		if (atomic_load(&worker->sleep) == ASLEEP &&
-		    atomic_compare_exchange_strong(&worker->sleep, &expected, SUMMONED)) {
+		if (atomic_compare_exchange_strong(&worker->sleep, &expected, SUMMONED)) {
 			np_poller_break(worker->poller);
 			return true;
 		}

@@ -334,6 +334,14 @@ bool np__worker_has_messages(struct worker *worker)
 	       atomic_load(&worker->runtime->calls);
 }
 
+/* How long it may sleep. What it left to others it takes if they do not come. */
+static int64_t patience(struct worker *worker)
+{
+	if (worker->left_since)
+		return NEWBORN_PATIENCE;
+	return np__deadlock_patience(worker);
+}
+
 /*
  * Nothing to run. First say so, then look once more: who starts a fiber or sends a message does it
  * the other way round.
@@ -346,7 +354,7 @@ static void wait_for_work(struct worker *worker)
 	np__runtime_finish_if_empty(worker);
 	if (!np__worker_has_messages(worker) && !np__newborns_find(worker)) {
 		worker->unseen = 0;
-		if (turn(worker, np__deadlock_patience(worker)) > 0)
+		if (turn(worker, patience(worker)) > 0)
 			count_round(worker); /* also if it is others who can run now */
 	}
 	if (atomic_exchange(&worker->sleep, AWAKE) == SUMMONED)

@@ -343,6 +343,74 @@ Test(run, newborn_fibers_are_stolen_by_workers_that_have_nothing_to_do)
 
 /* ---- sleep -------------------------------------------------------------------------------- */
 
+enum { STAYING = 64 };
+
+struct stay {
+	struct np_semaphore may_end;
+	atomic_int here, elsewhere;
+	pthread_t here_is;
+};
+
+static int stay(void *arg)
+{
+	struct stay *all = arg;
+
+	if (pthread_equal(pthread_self(), all->here_is))
+		atomic_fetch_add(&all->here, 1);
+	else
+		atomic_fetch_add(&all->elsewhere, 1);
+	return np_semaphore_acquire(&all->may_end, 1);
+}
+
+/* Started in one go by a fiber of one worker. */
+static int start_many_that_stay(void *arg)
+{
+	struct stay *all = arg;
+	struct np_group group = { 0 };
+
+	all->here_is = pthread_self();
+	for (int i = 0; i < STAYING; i++)
+		cr_assert_eq(np_group_go(&group, stay, all), 0);
+	FIBER_UNTIL(atomic_load(&all->here) + atomic_load(&all->elsewhere) == STAYING);
+	np_semaphore_release(&all->may_end, STAYING);
+	return np_group_join(&group);
+}
+
+/* A worker that is kept from running for long gets fewer: then once more. */
+Test(run, fibers_that_stay_are_shared_out)
+{
+	for (int tries = 0; tries < 50; tries++) {
+		struct stay all = { .here = 0 };
+
+		cr_assert_eq(fiber_run_with(start_many_that_stay, &all, 2), 0);
+		if (all.here >= STAYING / 4 && all.elsewhere >= STAYING / 4)
+			return;
+	}
+	cr_assert_fail("one of two workers had more than three quarters of the fibers each time");
+}
+
+/* The other worker, which has fewer, is busy for as long as it takes. */
+static int start_many_and_compute(void *arg)
+{
+	struct stay *all = arg;
+	struct np_group group = { 0 };
+	struct fixture_patience patience = { 0 };
+
+	for (int i = 0; i < STAYING; i++)
+		cr_assert_eq(np_group_go(&group, stay, all), 0);
+	while (atomic_load(&all->here) + atomic_load(&all->elsewhere) < STAYING)
+		fixture_stay_patient(&patience, "the other worker runs all");
+	np_semaphore_release(&all->may_end, STAYING);
+	return np_group_join(&group);
+}
+
+Test(run, fibers_are_not_left_for_a_worker_that_does_not_come)
+{
+	struct stay all = { .here = 0 };
+
+	cr_assert_eq(fiber_run_with(start_many_and_compute, &all, 2), 0);
+}
+
 FIBER_TEST(run, sleep_is_never_early)
 {
 	static const int64_t durations[] = { 1, 1000, 100000, 3000000 };
