@@ -19,7 +19,7 @@
  *
  * A fiber's stack is small: 256 KiB of address space unless told otherwise, of which memory is used
  * as it is touched. Below it lies a guard: who runs over it is named on standard error, then the
- * process aborts.
+ * process dies of the fault (SIGSEGV), with the overflow on top in its core file.
  *
  * Cancellation is a request. From then on every wait of the fiber fails with NP_ECANCELED, also the
  * one under way, and every call that might wait, so that it returns from where it is and ends.
