@@ -9,6 +9,7 @@
 # NETPARK_WRAPPER, if set, is a command to run the server under, such as valgrind and its options.
 # Prints the client's line of result. Fails if the client does, or the server's exit status is not 0.
 set -u
+. "$(dirname "$0")/stop.sh"
 echo=$1 client=$2 backend=$3 mode=$4 connections=$5 round_trips=$6
 
 dir=$(mktemp -d) || exit 1
@@ -21,11 +22,5 @@ server=$!
 read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
 "$client" "$address" "$connections" "$round_trips"
 status=$?
-kill -TERM "$server"
-wait "$server"
-server_status=$?
-if [ "$server_status" -ne 0 ]; then
-	echo "the server ended with status $server_status" >&2
-	exit 1
-fi
+stop TERM || { echo "the server ended with status $?" >&2; exit 1; }
 exit "$status"

@@ -8,6 +8,7 @@
 # have left, and a signal stops it while it has none to spare: with exit status 0, and an end of file
 # on every connection that it had accepted.
 set -u
+. "$(dirname "$0")/stop.sh"
 echo=$1 client=$2 backend=$3 mode=$4
 descriptors=40
 
@@ -60,9 +61,8 @@ kill "$crowd"
 wait "$crowd" 2>/dev/null # how it ended, which it was told to
 "$client" "$address" 5 20 || fail "not served when others have left"
 crowd
-kill -TERM "$server"
 status=0
-wait "$server" || { echo "the server ended with status $?: $(cat <&4)" >&2; status=1; }
+stop TERM || { echo "the server ended with status $?: $(cat <&4)" >&2; status=1; }
 wait "$guests" || { echo "a connection did not end with an end of file" >&2; status=1; }
 kill "$crowd" 2>/dev/null
 wait "$crowd" 2>/dev/null

@@ -6,6 +6,7 @@
 #
 # Fails unless every connection comes to an end of file, and the server's exit status is 0.
 set -u
+. "$(dirname "$0")/stop.sh"
 echo=$1 client=$2 backend=$3 mode=$4 signal=$5 connections=$6
 
 dir=$(mktemp -d) || exit 1
@@ -24,9 +25,8 @@ if [ "$line" != idle ]; then
 	kill "$server" "$idler"
 	exit 1
 fi
-kill -"$signal" "$server"
 status=0
-wait "$server" || { echo "the server ended with status $?" >&2; status=1; }
+stop "$signal" || { echo "the server ended with status $?" >&2; status=1; }
 wait "$idler" || { echo "a connection did not end with an end of file" >&2; status=1; }
 cat <&3
 exit "$status"
