@@ -334,10 +334,10 @@ bool np__worker_has_messages(struct worker *worker)
 	       atomic_load(&worker->runtime->calls);
 }
 
-/* How long it may sleep. What it left to others it takes if they do not come. */
+/* How long it may sleep. Newborns that were left to others it takes if these do not come. */
 static int64_t patience(struct worker *worker)
 {
-	if (worker->left_since)
+	if (np__newborns_exist(worker->runtime))
 		return NEWBORN_PATIENCE;
 	return np__deadlock_patience(worker);
 }
