@@ -68,7 +68,7 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	fd->network = kind->network;
 	fd->is_listener = kind->is_listener;
 	atomic_init(&fd->may_be_drained, kind->is_tcp);
-	fd->name_length = kind->name_length;
+	fd->name_length = (uint8_t)kind->name_length; /* of IP, or a path */
 	if (kind->name_length > 0)
 		memcpy(fd->name, kind->name, kind->name_length);
 	return fd;

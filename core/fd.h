@@ -38,6 +38,7 @@ struct np_fd {
 	atomic_bool may_be_drained;
 	atomic_bool is_exposed;    /* the program has seen sysfd, and may have duplicated it */
 	atomic_bool has_deadlines; /* there was one, ever: before that a write need not look */
+	uint8_t name_length;       /* see below */
 
 	atomic_uint handles;
 	atomic_uint refs;
@@ -48,7 +49,6 @@ struct np_fd {
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
 	/* The peer's address, or a listener's own: what texts name. */
-	socklen_t name_length;
 	unsigned char name[];
 };
 
