@@ -175,3 +175,24 @@ Test(fd_mutex, limits_are_told_and_not_passed)
 	cr_assert_eq(atomic_load(&mutex.word), 0);
 	np_set_misuse_hook(NULL);
 }
+
+/* In place only where nobody would have to be woken: a sleeper, a close, or another's reference. */
+Test(fd_mutex, one_step_does_only_where_nothing_else_is)
+{
+	for (int side = SIDE_READ; side < SIDES; side++) {
+		struct fd_mutex fresh = { 0 };
+		uint64_t before;
+
+		cr_assert(np__fd_mutex_try_lock_free(&fresh, side, &before));
+		cr_assert_not(np__fd_mutex_try_unlock(&fresh, side, FD_MUTEX_UNKNOWN));
+		cr_assert(np__fd_mutex_incref(&fresh));
+		cr_assert_not(np__fd_mutex_try_unlock(&fresh, side, before), "something changed");
+		cr_assert_not(np__fd_mutex_decref(&fresh));
+		cr_assert(np__fd_mutex_try_unlock(&fresh, side, before));
+		cr_assert_eq(atomic_load(&fresh.word), 0);
+		atomic_store(&fresh.word, FD_MUTEX_SLEEPER(side));
+		cr_assert_not(np__fd_mutex_try_lock_free(&fresh, side, &before), "who sleeps?");
+		atomic_store(&fresh.word, FD_MUTEX_CLOSED_BIT);
+		cr_assert_not(np__fd_mutex_try_lock_free(&fresh, side, &before));
+	}
+}
