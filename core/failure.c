@@ -44,6 +44,16 @@ const char *np_strerror(int error)
 		return "no fibers run";
 	case NP_EFORKED:
 		return "inherited across fork";
+	case NP_EHOST:
+		return "no such host";
+	case NP_ETRYAGAIN:
+		return "temporary failure in name resolution";
+	case NP_ERESOLVE:
+		return "name resolution failed";
+	case NP_EEOF:
+		return "unexpected end of stream";
+	case NP_ELIMIT:
+		return "longer than the limit";
 	case NP_EDEADLOCK:
 		return "all fibers are asleep";
 	default:

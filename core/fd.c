@@ -74,14 +74,14 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	return fd;
 }
 
-int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd)
+int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd)
 {
 	struct np_fd *fd = allocate(sysfd, kind);
 
 	if (!fd)
 		return -ENOMEM;
 	fd->is_socket = true;
-	fd->is_stream = true;
+	fd->is_stream = kind->is_stream;
 	*ret_fd = fd;
 	return 0;
 }

@@ -56,13 +56,14 @@ struct np_fd {
 struct fd_kind {
 	const char *network;
 	bool is_tcp;
+	bool is_stream;
 	bool is_listener;
 	const struct sockaddr *name;
 	socklen_t name_length;
 };
 
-/* Wrap a non-blocking stream socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
-int np__fd_new_stream(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);
+/* Wrap a non-blocking socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
+int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);
 
 /* Give up a reference to the memory, with the descriptor closed or known to stay open. */
 void np__fd_drop(struct np_fd *fd);

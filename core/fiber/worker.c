@@ -270,6 +270,12 @@ static int fiber_attend(struct np_task *self, struct np_poller *poller)
 	return np__attend(np__fiber_of(self)->worker->runtime, poller);
 }
 
+static int fiber_blocking(struct np_task *self, int (*fn)(void *arg), void *arg)
+{
+	(void)self;
+	return np_blocking(fn, arg);
+}
+
 const struct np_parker np_parker_fiber = {
 	.name = "fiber",
 	.park = fiber_park,
@@ -278,6 +284,7 @@ const struct np_parker np_parker_fiber = {
 	.ready_at_home = fiber_ready_at_home,
 	.attend = fiber_attend,
 	.yield = fiber_yield,
+	.blocking = fiber_blocking,
 };
 
 void np_yield(void)

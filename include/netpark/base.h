@@ -52,6 +52,16 @@ enum np_error {
 	NP_EDEADLOCK = -10011,
 	/* Made by the process that this one was forked from. */
 	NP_EFORKED = -10012,
+	/* A name that the resolver says does not exist. Go: DNSError.IsNotFound */
+	NP_EHOST = -10013,
+	/* The resolver could not tell just now; again later may help. Go: DNSError.IsTemporary */
+	NP_ETRYAGAIN = -10014,
+	/* The resolver failed, or makes no sense. */
+	NP_ERESOLVE = -10015,
+	/* The stream ended in the middle of what was asked for. Go: io.ErrUnexpectedEOF */
+	NP_EEOF = -10016,
+	/* Longer than the caller allows. Go: bufio.ErrTooLong */
+	NP_ELIMIT = -10017,
 };
 
 /** The two directions of a descriptor, as a set. */

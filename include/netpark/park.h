@@ -144,6 +144,14 @@ struct np_parker {
 	 * that leaves this to somebody else, the kernel for example.
 	 */
 	void (*yield)(struct np_task *self);
+
+	/**
+	 * blocking() - run @fn, which blocks its thread, on another one, with the task parked
+	 *
+	 * Return: what @fn returned, or an error if it could not be run. NULL for a parker whose
+	 * tasks have their threads to themselves: then it is run where it is.
+	 */
+	int (*blocking)(struct np_task *self, int (*fn)(void *arg), void *arg);
 };
 
 /** The task that runs here and now: the one set by np_task_enter(), else this thread's own. */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* core/net/listen.c - listeners, and what they accept. */
+#include <netpark/net.h>
+
+#include "core/addr.h"
+#include "core/failure.h"
+#include "core/fd.h"
+#include "core/net/target.h"
+#include "core/sys.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Every kernel cuts this down to what its administrator allows; more than 16 bits became 0 in some.
+ */
+enum { BACKLOG_MAX = 65535 };
+
+static int set_listen_options(const struct target *target, int sysfd, bool v6_only)
+{
+	int error;
+
+	if (target_is_unix(target))
+		return 0;
+	error = np__set_option(sysfd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* Every system that we know hands this down to what is accepted. */
+	if (!error)
+		error = np__set_option(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
+	/* Explicitly: the default is the administrator's. OpenBSD cannot serve both families. */
+	if (!error && target->family == AF_INET6 &&
+	    np__set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) < 0 && !v6_only)
+		error = -EAFNOSUPPORT;
+	return error;
+}
+
+/* A path that we bound goes when the listener goes; before close(2), while it is surely ours. */
+static void unlink_path(struct np_fd *listener)
+{
+	struct np_addr addr;
+	char path[NP_ADDR_PATH_MAX + 1];
+
+	np__addr_from_sockaddr(&addr, (const struct sockaddr *)listener->name,
+			       listener->name_length);
+	if (addr.path_size == 0 || addr.path[0] == '\0')
+		return;
+	memcpy(path, addr.path, addr.path_size);
+	path[addr.path_size] = '\0';
+	unlink(path);
+}
+
+/* The port that was asked for as 0 is known now. A Unix name is what it was. */
+static int store_bound_name(struct np_fd *listener)
+{
+	struct sockaddr_storage bound;
+	socklen_t length = sizeof(bound);
+
+	if (getsockname(listener->sysfd, (struct sockaddr *)&bound, &length) < 0)
+		return -errno;
+	if (length == listener->name_length)
+		memcpy(listener->name, &bound, length);
+	return 0;
+}
+
+/* Options, bind, listen. Returns 0 or an error, and in *call which system call said so. */
+static int start_listening(const struct target *target, bool v6_only, struct np_fd *listener,
+			   const char **call)
+{
+	int error;
+
+	*call = "setsockopt";
+	error = set_listen_options(target, listener->sysfd, v6_only);
+	if (error)
+		return error;
+	*call = "bind";
+	if (bind(listener->sysfd, (const struct sockaddr *)&target->name, target->length) < 0)
+		return -errno;
+	if (target_is_unix(target))
+		listener->before_close = unlink_path;
+	*call = "listen";
+	if (listen(listener->sysfd, BACKLOG_MAX) < 0)
+		return -errno;
+	*call = "getsockname";
+	return store_bound_name(listener);
+}
+
+static int listen_target(const struct target *target, bool v6_only, struct np_fd **ret_listener)
+{
+	struct np_fd *listener;
+	const char *call;
+	int error = np__target_open(target, true, &listener, &call);
+
+	if (error)
+		return np__target_fail("listen", target, error, call);
+	error = start_listening(target, v6_only, listener, &call);
+	if (error) {
+		np_close(listener);
+		return np__target_fail("listen", target, error, call);
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+/* Is this the wildcard that "tcp" wants served in both families? */
+static bool wants_both(const struct target *target)
+{
+	return strcmp(target->network, "tcp") == 0 &&
+	       (target->addr.family == NP_ADDR_WILDCARD ||
+		(target->addr.family == NP_ADDR_IPV6 && np__target_is_any(target)));
+}
+
+int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
+{
+	struct target target;
+	bool both, any;
+	int error;
+
+	if (!ret_listener)
+		return np__invalid("np_listen: no place for the listener");
+	error = np__target_parse("listen", network, address, &target);
+	if (error)
+		return error;
+	both = wants_both(&target);
+	any = target.addr.family == NP_ADDR_WILDCARD;
+	if (any)
+		np__target_set_any(&target, strcmp(network, "tcp4") != 0);
+	error = np__target_finish("listen", &target);
+	if (!error)
+		error = listen_target(&target, !both, ret_listener);
+	if (!both || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
+		return error;
+	/* Not both families: what was asked for by its address alone, or all of IPv4. */
+	if (any)
+		np__target_set_any(&target, false);
+	error = np__target_finish("listen", &target);
+	return error ? error : listen_target(&target, true, ret_listener);
+}
+
+int np_accept(struct np_fd *listener, struct np_fd **ret_conn)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof(peer);
+	struct fd_kind kind;
+	int sysfd;
+	int error;
+
+	if (!listener || !ret_conn || !listener->is_listener)
+		return np__invalid("np_accept: no listener, or no place for the connection");
+	sysfd = np__fd_accept(listener, (struct sockaddr *)&peer, &length);
+	if (sysfd < 0)
+		return sysfd;
+	kind = (struct fd_kind){
+		.network = listener->network,
+		.is_tcp = atomic_load(&listener->may_be_drained),
+		.is_stream = listener->is_stream,
+		.name = (struct sockaddr *)&peer,
+		.name_length = length,
+	};
+	error = np__fd_new_socket(sysfd, &kind, ret_conn);
+	if (error) {
+		np__sys_close(sysfd);
+		np__fail(error, "accept", kind.network);
+	}
+	return error;
+}

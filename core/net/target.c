@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* core/net/target.c - see target.h. */
+#include "core/net/target.h"
+
+#include "core/addr.h"
+#include "core/failure.h"
+#include "core/fd.h"
+#include "core/sys.h"
+
+#include <errno.h>
+#include <string.h>
+
+int np__target_fail(const char *op, const struct target *target, int error, const char *call)
+{
+	struct np_failure *failure = np__fail(error, op, target->network);
+
+	failure->call = error > -10000 ? call : NULL;
+	failure->address = target->given;
+	return error;
+}
+
+/* Prefix the record of a parse error with the operation that needed the address. */
+static int fail_input(const char *op, const char *network, int error)
+{
+	struct np_failure *failure = np_task_self()->failure;
+
+	if (failure) {
+		failure->op = op;
+		failure->network = network;
+	}
+	return error;
+}
+
+int np__set_option(int sysfd, int level, int option, int value)
+{
+	return setsockopt(sysfd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static void set_ip(struct target *target, bool v6, const unsigned char *ip)
+{
+	target->family = v6 ? AF_INET6 : AF_INET;
+	target->addr.family = v6 ? NP_ADDR_IPV6 : NP_ADDR_IPV4;
+	target->addr.zone = 0;
+	memcpy(target->addr.ip, ip, v6 ? 16 : 4);
+}
+
+void np__target_set_any(struct target *target, bool v6)
+{
+	static const unsigned char any[16];
+
+	set_ip(target, v6, any);
+}
+
+bool np__target_is_any(const struct target *target)
+{
+	static const unsigned char any[16];
+	size_t size = target->addr.family == NP_ADDR_IPV4 ? 4 : 16;
+
+	return !target_is_unix(target) && memcmp(target->addr.ip, any, size) == 0;
+}
+
+void np__target_set_loopback(struct target *target, bool v6)
+{
+	static const unsigned char loopback4[4] = { 127, 0, 0, 1 };
+	static const unsigned char loopback6[16] = { [15] = 1 };
+
+	set_ip(target, v6, v6 ? loopback6 : loopback4);
+}
+
+/* An IPv4-mapped address means IPv4, and a socket for IPv6 alone would not take it. */
+static void unmap(struct target *target)
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
+	unsigned char ip[4];
+
+	if (target->addr.family != NP_ADDR_IPV6 || memcmp(target->addr.ip, prefix, 12) != 0)
+		return;
+	memcpy(ip, target->addr.ip + 12, 4);
+	set_ip(target, false, ip);
+}
+
+/* SOCK_... of a network that exists. */
+static int socket_type(const char *network)
+{
+	(void)network;
+	return SOCK_STREAM;
+}
+
+int np__target_parse(const char *op, const char *network, const char *address,
+		     struct target *target)
+{
+	int error;
+
+	if (!network || !address)
+		return np__invalid("dial, listen: no network or no address");
+	target->network = np__network_name(network);
+	error = np_addr_parse(network, address, &target->addr);
+	if (error)
+		return fail_input(op, target->network, error);
+	target->type = socket_type(target->network);
+	target->given = target->addr;
+	target->family = target->addr.family == NP_ADDR_UNIX   ? AF_UNIX
+			 : target->addr.family == NP_ADDR_IPV4 ? AF_INET
+							       : AF_INET6;
+	unmap(target);
+	return 0;
+}
+
+int np__target_finish(const char *op, struct target *target)
+{
+	int error = np__addr_to_sockaddr(&target->addr, &target->name, &target->length);
+
+	return error ? np__target_fail(op, target, error, NULL) : 0;
+}
+
+int np__target_open(const struct target *target, bool is_listener, struct np_fd **ret_fd,
+		    const char **call)
+{
+	const struct fd_kind kind = {
+		.network = target->network,
+		.is_tcp = target_is_tcp(target),
+		.is_stream = target->type == SOCK_STREAM,
+		.is_listener = is_listener,
+		.name = (const struct sockaddr *)&target->name,
+		.name_length = target->length,
+	};
+	int sysfd = np__sys_socket(target->family, target->type, 0);
+	int error;
+
+	*call = sysfd < 0 ? "socket" : NULL;
+	if (sysfd < 0)
+		return sysfd;
+	error = np__fd_new_socket(sysfd, &kind, ret_fd);
+	if (error)
+		np__sys_close(sysfd);
+	return error;
+}

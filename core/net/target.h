@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/net/target.h - an address of a network as listen and dial want it: understood, with the
+ * socket's family and type, and ready for the kernel.
+ */
+#ifndef NETPARK_CORE_NET_TARGET_H
+#define NETPARK_CORE_NET_TARGET_H
+
+#include <netpark/addr.h>
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct np_fd;
+
+struct target {
+	const char *network;  /* a constant */
+	struct np_addr given; /* by the caller, for texts */
+	struct np_addr addr;  /* what it stands for */
+	int family;
+	int type; /* SOCK_STREAM, ... */
+	struct sockaddr_storage name;
+	socklen_t length;
+};
+
+static inline bool target_is_unix(const struct target *target)
+{
+	return target->family == AF_UNIX;
+}
+
+static inline bool target_is_tcp(const struct target *target)
+{
+	return target->type == SOCK_STREAM && target->family != AF_UNIX;
+}
+
+/* Understand @address for @op. 0, or an error that is recorded. */
+int np__target_parse(const char *op, const char *network, const char *address,
+		     struct target *target);
+
+/* Another address instead: every address of a family, or this host. */
+void np__target_set_any(struct target *target, bool v6);
+void np__target_set_loopback(struct target *target, bool v6);
+
+/* Is it no address in particular? */
+bool np__target_is_any(const struct target *target);
+
+/* Make the kernel's form of the address. 0, or an error that is recorded for @op. */
+int np__target_finish(const char *op, struct target *target);
+
+/* Record the failure of @op, where @call failed (NULL: none). Returns @error. */
+int np__target_fail(const char *op, const struct target *target, int error, const char *call);
+
+/*
+ * A handle on a new socket of the target's kind, with nothing done to it yet. 0, or an error and in
+ * *call which system call said so.
+ */
+int np__target_open(const struct target *target, bool is_listener, struct np_fd **ret_fd,
+		    const char **call);
+
+/* setsockopt(2) of an int. 0 or -errno. */
+int np__set_option(int sysfd, int level, int option, int value);
+
+#endif /* NETPARK_CORE_NET_TARGET_H */
