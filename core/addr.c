@@ -298,7 +298,7 @@ static const char *parse_port(const char *text, uint16_t *port)
 	return NULL;
 }
 
-/* Does the address fit "tcp4" or "tcp6"? A mapped address is one of IPv4. */
+/* Does the address fit a network of one family? A mapped address is one of IPv4. */
 static bool suits(const char *network, const struct np_addr *addr)
 {
 	bool is_v4 = addr->family == NP_ADDR_IPV4 || is_mapped(addr);
@@ -327,7 +327,7 @@ static const char *parse_host(const char *network, const char *host, struct np_a
 	return reason;
 }
 
-static int parse_tcp(const char *network, const char *text, struct np_addr *addr)
+static int parse_ip_and_port(const char *network, const char *text, struct np_addr *addr)
 {
 	struct span host, port;
 	char buf[HOST_MAX];
@@ -366,7 +366,8 @@ static int parse_unix(const char *text, struct np_addr *addr)
 
 const char *np__network_name(const char *network)
 {
-	static const char *const names[] = { "tcp", "tcp4", "tcp6", "unix" };
+	static const char *const names[] = { "tcp",  "tcp4", "tcp6",     "udp",       "udp4",
+					     "udp6", "unix", "unixgram", "unixpacket" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(network, names[i]) == 0)
@@ -384,10 +385,10 @@ int np_addr_parse(const char *network, const char *text, struct np_addr *ret_add
 			"np_addr_parse: no network, no text, or no place for the address");
 	if (!np__network_name(network))
 		return np__fail_input(NP_ENETWORK, "unknown network", network);
-	if (strcmp(network, "unix") == 0)
+	if (strncmp(network, "unix", 4) == 0)
 		error = parse_unix(text, &addr);
 	else
-		error = parse_tcp(network, text, &addr);
+		error = parse_ip_and_port(network, text, &addr);
 	if (!error)
 		*ret_addr = addr;
 	return error;

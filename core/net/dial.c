@@ -51,6 +51,8 @@ static int dial_handle(const struct target *target, int64_t deadline_ns, struct 
 		return error;
 	if (np__target_is_any(target))
 		store_peer_name(conn);
+	if (!target_is_tcp(target))
+		return 0;
 	if (is_connected_to_itself(conn))
 		return -EADDRNOTAVAIL;
 	np__set_option(conn->sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -66,8 +68,9 @@ static int dial_once(const struct target *target, int64_t deadline_ns, struct np
 	if (error)
 		return np__target_fail("dial", target, error, call);
 	if (target->family == AF_INET6)
-		np__set_option(conn->sysfd, IPPROTO_IPV6, IPV6_V6ONLY,
-			       strcmp(target->network, "tcp6") == 0);
+		np__set_option(conn->sysfd, IPPROTO_IPV6, IPV6_V6ONLY, target_is_v6_only(target));
+	if (target_is_udp(target))
+		np__set_option(conn->sysfd, SOL_SOCKET, SO_BROADCAST, 1);
 	error = dial_handle(target, deadline_ns, conn);
 	if (error) {
 		np_close(conn);
@@ -83,7 +86,7 @@ static int dial_target(struct target *target, int64_t deadline_ns, struct np_fd 
 
 	for (int tries = 0; !error && tries < 3; tries++) {
 		error = dial_once(target, deadline_ns, ret_conn);
-		if (error != -EADDRNOTAVAIL || target_is_unix(target))
+		if (error != -EADDRNOTAVAIL || !target_is_tcp(target))
 			return error;
 		error = tries < 2 ? 0 : error;
 	}
@@ -101,7 +104,7 @@ static int dial(const char *network, const char *address, int64_t deadline_ns,
 	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
 		return np__target_fail("dial", &target, NP_EDEADLINE, NULL);
 	if (target.addr.family == NP_ADDR_WILDCARD)
-		np__target_set_loopback(&target, strcmp(network, "tcp6") == 0);
+		np__target_set_loopback(&target, target_is_v6_only(&target));
 	error = dial_target(&target, deadline_ns, ret_conn);
 	/* Whoever listens in IPv4 alone is on "this host" as well. The first error is the one to
 	 * tell. */

@@ -111,6 +111,21 @@ static bool wants_both(const struct target *target)
 		(target->addr.family == NP_ADDR_IPV6 && np__target_is_any(target)));
 }
 
+/* Datagrams are for np_listen_packet(). Recorded as Go tells it: the address twice. */
+static int refuse_datagrams(const struct target *target, const char *address)
+{
+	struct np_failure *failure;
+
+	np__fail_input(NP_EADDRESS, "unexpected address type", address);
+	failure = np_task_self()->failure;
+	if (failure) {
+		failure->op = "listen";
+		failure->network = target->network;
+		failure->address = target->given;
+	}
+	return NP_EADDRESS;
+}
+
 int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
 {
 	struct target target;
@@ -122,6 +137,8 @@ int np_listen(const char *network, const char *address, struct np_fd **ret_liste
 	error = np__target_parse("listen", network, address, &target);
 	if (error)
 		return error;
+	if (target.type == SOCK_DGRAM)
+		return refuse_datagrams(&target, address);
 	both = wants_both(&target);
 	any = target.addr.family == NP_ADDR_WILDCARD;
 	if (any)

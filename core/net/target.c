@@ -82,8 +82,9 @@ static void unmap(struct target *target)
 /* SOCK_... of a network that exists. */
 static int socket_type(const char *network)
 {
-	(void)network;
-	return SOCK_STREAM;
+	if (strncmp(network, "udp", 3) == 0 || strcmp(network, "unixgram") == 0)
+		return SOCK_DGRAM;
+	return strcmp(network, "unixpacket") == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
 }
 
 int np__target_parse(const char *op, const char *network, const char *address,

@@ -33,6 +33,17 @@ static inline bool target_is_tcp(const struct target *target)
 	return target->type == SOCK_STREAM && target->family != AF_UNIX;
 }
 
+static inline bool target_is_udp(const struct target *target)
+{
+	return target->type == SOCK_DGRAM && target->family != AF_UNIX;
+}
+
+/* Is it of a network that is IPv6 alone? */
+static inline bool target_is_v6_only(const struct target *target)
+{
+	return target->network[3] == '6'; /* "tcp6", "udp6" */
+}
+
 /* Understand @address for @op. 0, or an error that is recorded. */
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target);

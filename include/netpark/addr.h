@@ -2,13 +2,15 @@
 /*
  * netpark/addr.h - network addresses: parsing, formatting, comparing. No name is looked up.
  *
- * Networks are named "tcp", "tcp4", "tcp6" and "unix". An address of the first three is host:port:
+ * Networks are named "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix" (streams), "unixgram"
+ * (datagrams) and "unixpacket" (SOCK_SEQPACKET). An address of TCP and UDP is host:port:
  *
  *	127.0.0.1:80   1.2.3.4:0   [::1]:80   [fe80::1%eth0]:80
  *	:80            any address of this host; dialed, this host itself
  *
- * The host is an IP literal and the port a decimal number. An address of "unix" is a path, or a
- * name beginning with '@' for Linux's abstract names. Any thread may call any function here.
+ * The host is an IP literal and the port a decimal number. An address of the Unix networks is a
+ * path, or a name beginning with '@' for Linux's abstract names. Any thread may call any function
+ *here.
  */
 #ifndef NETPARK_ADDR_H
 #define NETPARK_ADDR_H
@@ -46,7 +48,7 @@ struct np_addr {
 
 /**
  * np_addr_parse() - read an address as np_listen() and np_dial() do. Go: ResolveTCPAddr, UnixAddr
- * @network: "tcp", "tcp4", "tcp6" or "unix"
+ * @network: its name, see the top of this file
  * @text:    see the top of this file
  *
  * As strict as Go: no leading zeros in IPv4, at most four hex digits a group in IPv6, one "::"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netpark/net.h - streams over TCP and Unix sockets: Go's package net.
+ * netpark/net.h - connections over TCP, UDP and Unix sockets: Go's package net.
  *
  * Connections and listeners are np_fd handles: read, write, close and deadlines are those of
  * netpark/fd.h. Every descriptor made here is non-blocking and close-on-exec. Networks and
@@ -24,13 +24,14 @@ extern "C" {
 /**
  * np_listen() - a listener. Go: net.Listen
  * @network: "tcp" (both families on one socket for ":port" and "[::]:port" where the system can,
- *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix"
+ *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix", "unixpacket"
  * @address: port 0 takes a free one, see np_local_addr()
  *
  * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY for what
  * they accept. A Unix listener removes its path when it is closed.
  *
- * Return: 0; NP_ENETWORK, NP_EADDRESS; -EADDRINUSE, -EACCES, -EMFILE or another -errno.
+ * Return: 0; NP_ENETWORK; NP_EADDRESS, also for networks of datagrams, where nothing connects;
+ * -EADDRINUSE, -EACCES, -EMFILE or another -errno.
  */
 NP_API int np_listen(const char *network, const char *address, struct np_fd **ret_listener);
 
@@ -49,6 +50,10 @@ NP_API int np_accept(struct np_fd *listener, struct np_fd **ret_conn);
 /**
  * np_dial() - connect. Go: net.Dialer.Dial
  * @deadline_ns: of np_time(), 0 for none; the connection does not keep it
+ *
+ * Of a network of datagrams ("udp", "unixgram") it is a socket that sends to @address and receives
+ * from there alone, whether anybody is there or not; UDP may broadcast (SO_BROADCAST). "unixpacket"
+ * and datagrams keep the borders of messages: a read takes one, and loses what has no room.
  *
  * TCP connections have TCP_NODELAY set. A TCP socket that by chance connected to itself is tried
  * again, at most twice, as is EADDRNOTAVAIL.

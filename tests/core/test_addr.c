@@ -76,7 +76,13 @@ Test(addr, good_addresses_are_written_in_their_shortest_form)
 		{ "tcp", "[1:2:3:4:5:6:1.2.3.4]:1", "[1:2:3:4:5:6:102:304]:1" },
 		{ "tcp", "[::ffff:1.2.3.4]:1", "1.2.3.4:1" },
 		{ "tcp4", "[::ffff:102:304]:1", "1.2.3.4:1" },
+		{ "udp", ":53", ":53" },
+		{ "udp", "1.2.3.4:53", "1.2.3.4:53" },
+		{ "udp4", "[::ffff:1.2.3.4]:53", "1.2.3.4:53" },
+		{ "udp6", "[::1]:53", "[::1]:53" },
 		{ "unix", "/tmp/socket", "/tmp/socket" },
+		{ "unixgram", "/tmp/socket", "/tmp/socket" },
+		{ "unixpacket", "/tmp/socket", "/tmp/socket" },
 		{ "unix", "relative", "relative" },
 #ifdef __linux__
 		{ "unix", "@abstract", "@abstract" },
@@ -188,7 +194,10 @@ Test(addr, the_family_must_suit_the_network)
 		  "address ::ffff:1.2.3.4: no suitable address found" },
 		{ "tpc", "1.2.3.4:1", "unknown network tpc" },
 		{ "", "1.2.3.4:1", "unknown network " },
-		{ "udp", "1.2.3.4:1", "unknown network udp" },
+		{ "udp4", "[::1]:1", "address ::1: no suitable address found" },
+		{ "udp6", "1.2.3.4:1", "address 1.2.3.4: no suitable address found" },
+		{ "udp5", "1.2.3.4:1", "unknown network udp5" },
+		{ "unixstream", "/a", "unknown network unixstream" },
 		{ "TCP", "1.2.3.4:1", "unknown network TCP" },
 	};
 
