@@ -103,33 +103,9 @@ static int listen_target(const struct target *target, bool v6_only, struct np_fd
 	return 0;
 }
 
-/* Is this the wildcard that "tcp" wants served in both families? */
-static bool wants_both(const struct target *target)
-{
-	return strcmp(target->network, "tcp") == 0 &&
-	       (target->addr.family == NP_ADDR_WILDCARD ||
-		(target->addr.family == NP_ADDR_IPV6 && np__target_is_any(target)));
-}
-
-/* Datagrams are for np_listen_packet(). Recorded as Go tells it: the address twice. */
-static int refuse_datagrams(const struct target *target, const char *address)
-{
-	struct np_failure *failure;
-
-	np__fail_input(NP_EADDRESS, "unexpected address type", address);
-	failure = np_task_self()->failure;
-	if (failure) {
-		failure->op = "listen";
-		failure->network = target->network;
-		failure->address = target->given;
-	}
-	return NP_EADDRESS;
-}
-
 int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
 {
 	struct target target;
-	bool both, any;
 	int error;
 
 	if (!ret_listener)
@@ -138,21 +114,8 @@ int np_listen(const char *network, const char *address, struct np_fd **ret_liste
 	if (error)
 		return error;
 	if (target.type == SOCK_DGRAM)
-		return refuse_datagrams(&target, address);
-	both = wants_both(&target);
-	any = target.addr.family == NP_ADDR_WILDCARD;
-	if (any)
-		np__target_set_any(&target, strcmp(network, "tcp4") != 0);
-	error = np__target_finish("listen", &target);
-	if (!error)
-		error = listen_target(&target, !both, ret_listener);
-	if (!both || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
-		return error;
-	/* Not both families: what was asked for by its address alone, or all of IPv4. */
-	if (any)
-		np__target_set_any(&target, false);
-	error = np__target_finish("listen", &target);
-	return error ? error : listen_target(&target, true, ret_listener);
+		return np__target_refuse("listen", &target, address);
+	return np__target_bind(&target, listen_target, ret_listener);
 }
 
 int np_accept(struct np_fd *listener, struct np_fd **ret_conn)

@@ -8,6 +8,7 @@
 #include "core/sys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 int np__target_fail(const char *op, const struct target *target, int error, const char *call)
@@ -135,4 +136,42 @@ int np__target_open(const struct target *target, bool is_listener, struct np_fd 
 	if (error)
 		np__sys_close(sysfd);
 	return error;
+}
+
+int np__target_refuse(const char *op, const struct target *target, const char *address)
+{
+	struct np_failure *failure = np__fail(NP_EADDRESS, op, target->network);
+
+	failure->reason = "unexpected address type";
+	failure->address = target->given;
+	snprintf(failure->input, sizeof(failure->input), "%s", address);
+	return NP_EADDRESS;
+}
+
+/* Is this the wildcard that "tcp" and "udp" want served in both families? */
+static bool wants_both(const struct target *target)
+{
+	return (strcmp(target->network, "tcp") == 0 || strcmp(target->network, "udp") == 0) &&
+	       (target->addr.family == NP_ADDR_WILDCARD ||
+		(target->addr.family == NP_ADDR_IPV6 && np__target_is_any(target)));
+}
+
+int np__target_bind(struct target *target, target_bind_fn *make, struct np_fd **ret_fd)
+{
+	bool both = wants_both(target);
+	bool any = target->addr.family == NP_ADDR_WILDCARD;
+	int error;
+
+	if (any)
+		np__target_set_any(target, target->network[3] != '4');
+	error = np__target_finish("listen", target);
+	if (!error)
+		error = make(target, !both, ret_fd);
+	if (!both || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
+		return error;
+	/* Not both families: what was asked for by its address alone, or all of IPv4. */
+	if (any)
+		np__target_set_any(target, false);
+	error = np__target_finish("listen", target);
+	return error ? error : make(target, true, ret_fd);
 }
