@@ -5,6 +5,7 @@
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/fd.h"
+#include "core/net/keep_alive.h"
 #include "core/net/target.h"
 #include "core/sys.h"
 
@@ -42,10 +43,11 @@ static void store_peer_name(struct np_fd *conn)
 		memcpy(conn->name, &peer, length);
 }
 
-static int dial_handle(const struct target *target, int64_t deadline_ns, struct np_fd *conn)
+static int dial_handle(const struct target *target, const struct np_dial_options *options,
+		       struct np_fd *conn)
 {
 	int error = np__fd_connect(conn, (const struct sockaddr *)&target->name, target->length,
-				   deadline_ns);
+				   options->deadline_ns);
 
 	if (error || target_is_unix(target))
 		return error;
@@ -56,10 +58,12 @@ static int dial_handle(const struct target *target, int64_t deadline_ns, struct 
 	if (is_connected_to_itself(conn))
 		return -EADDRNOTAVAIL;
 	np__set_option(conn->sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
+	np__keep_alive_set(conn->sysfd, &options->keep_alive);
 	return 0;
 }
 
-static int dial_once(const struct target *target, int64_t deadline_ns, struct np_fd **ret_conn)
+static int dial_once(const struct target *target, const struct np_dial_options *options,
+		     struct np_fd **ret_conn)
 {
 	struct np_fd *conn;
 	const char *call;
@@ -71,7 +75,7 @@ static int dial_once(const struct target *target, int64_t deadline_ns, struct np
 		np__set_option(conn->sysfd, IPPROTO_IPV6, IPV6_V6ONLY, target_is_v6_only(target));
 	if (target_is_udp(target))
 		np__set_option(conn->sysfd, SOL_SOCKET, SO_BROADCAST, 1);
-	error = dial_handle(target, deadline_ns, conn);
+	error = dial_handle(target, options, conn);
 	if (error) {
 		np_close(conn);
 		return np__target_fail("dial", target, error, "connect");
@@ -80,12 +84,13 @@ static int dial_once(const struct target *target, int64_t deadline_ns, struct np
 	return 0;
 }
 
-static int dial_target(struct target *target, int64_t deadline_ns, struct np_fd **ret_conn)
+static int dial_target(struct target *target, const struct np_dial_options *options,
+		       struct np_fd **ret_conn)
 {
 	int error = np__target_finish("dial", target);
 
 	for (int tries = 0; !error && tries < 3; tries++) {
-		error = dial_once(target, deadline_ns, ret_conn);
+		error = dial_once(target, options, ret_conn);
 		if (error != -EADDRNOTAVAIL || !target_is_tcp(target))
 			return error;
 		error = tries < 2 ? 0 : error;
@@ -93,7 +98,7 @@ static int dial_target(struct target *target, int64_t deadline_ns, struct np_fd 
 	return error;
 }
 
-static int dial(const char *network, const char *address, int64_t deadline_ns,
+static int dial(const char *network, const char *address, const struct np_dial_options *options,
 		struct np_fd **ret_conn)
 {
 	struct target target;
@@ -101,17 +106,18 @@ static int dial(const char *network, const char *address, int64_t deadline_ns,
 
 	if (error)
 		return error;
-	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
+	if (options->deadline_ns < 0 ||
+	    (options->deadline_ns > 0 && options->deadline_ns <= np_time()))
 		return np__target_fail("dial", &target, NP_EDEADLINE, NULL);
 	if (target.addr.family == NP_ADDR_WILDCARD)
 		np__target_set_loopback(&target, target_is_v6_only(&target));
-	error = dial_target(&target, deadline_ns, ret_conn);
+	error = dial_target(&target, options, ret_conn);
 	/* Whoever listens in IPv4 alone is on "this host" as well. The first error is the one to
 	 * tell. */
 	if (error < 0 && error != NP_EDEADLINE && strcmp(target.network, "tcp") == 0 &&
 	    target.family == AF_INET6 && np__target_is_any(&target)) {
 		np__target_set_any(&target, false);
-		if (dial_target(&target, deadline_ns, ret_conn) == 0)
+		if (dial_target(&target, options, ret_conn) == 0)
 			return 0;
 		np__target_fail("dial", &target, error, "connect");
 	}
@@ -119,16 +125,25 @@ static int dial(const char *network, const char *address, int64_t deadline_ns,
 }
 
 /* Where it is refused at once, or accepted, nobody has parked. */
-int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)
+int np_dial_with(const char *network, const char *address, const struct np_dial_options *options,
+		 struct np_fd **ret_conn)
 {
+	static const struct np_dial_options defaults = { .deadline_ns = 0 };
 	int error;
 
 	if (!ret_conn)
 		return np__invalid("np_dial: no place for the connection");
-	error = dial(network, address, deadline_ns, ret_conn);
+	error = dial(network, address, options ? options : &defaults, ret_conn);
 	if (error)
 		np__fail_spend(np_task_self());
 	else
 		np__task_spend(np_task_self());
 	return error;
+}
+
+int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)
+{
+	const struct np_dial_options options = { .deadline_ns = deadline_ns };
+
+	return np_dial_with(network, address, &options, ret_conn);
 }

@@ -5,6 +5,8 @@
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/fd.h"
+#include "core/net/bind.h"
+#include "core/net/keep_alive.h"
 #include "core/net/target.h"
 #include "core/sys.h"
 
@@ -19,20 +21,19 @@
  */
 enum { BACKLOG_MAX = 65535 };
 
-static int set_listen_options(const struct target *target, int sysfd, bool v6_only)
+static int set_listen_options(const struct target *target, const struct np_listen_options *options,
+			      int sysfd)
 {
 	int error;
 
-	if (target_is_unix(target))
+	if (!target_is_tcp(target))
 		return 0;
 	error = np__set_option(sysfd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* Every system that we know hands this down to what is accepted. */
+	/* Every system that we know hands these down to what is accepted. */
 	if (!error)
 		error = np__set_option(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* Explicitly: the default is the administrator's. OpenBSD cannot serve both families. */
-	if (!error && target->family == AF_INET6 &&
-	    np__set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) < 0 && !v6_only)
-		error = -EAFNOSUPPORT;
+	if (!error)
+		error = np__keep_alive_set(sysfd, &options->keep_alive);
 	return error;
 }
 
@@ -65,28 +66,31 @@ static int store_bound_name(struct np_fd *listener)
 }
 
 /* Options, bind, listen. Returns 0 or an error, and in *call which system call said so. */
-static int start_listening(const struct target *target, bool v6_only, struct np_fd *listener,
-			   const char **call)
+static int start_listening(const struct target *target, const struct np_listen_options *options,
+			   bool v6_only, struct np_fd *listener, const char **call)
 {
 	int error;
 
 	*call = "setsockopt";
-	error = set_listen_options(target, listener->sysfd, v6_only);
+	error = set_listen_options(target, options, listener->sysfd);
+	if (!error)
+		error = np__bind(target, options, v6_only, listener, call);
 	if (error)
 		return error;
-	*call = "bind";
-	if (bind(listener->sysfd, (const struct sockaddr *)&target->name, target->length) < 0)
-		return -errno;
 	if (target_is_unix(target))
 		listener->before_close = unlink_path;
 	*call = "listen";
-	if (listen(listener->sysfd, BACKLOG_MAX) < 0)
+	if (listen(listener->sysfd, options->backlog > 0 ? options->backlog : BACKLOG_MAX) < 0)
 		return -errno;
 	*call = "getsockname";
-	return store_bound_name(listener);
+	error = store_bound_name(listener);
+	if (!error && options->flags & NP_LISTEN_KEEP_PATH)
+		listener->before_close = NULL;
+	return error;
 }
 
-static int listen_target(const struct target *target, bool v6_only, struct np_fd **ret_listener)
+static int listen_target(const struct target *target, const struct np_listen_options *options,
+			 bool v6_only, struct np_fd **ret_listener)
 {
 	struct np_fd *listener;
 	const char *call;
@@ -94,7 +98,7 @@ static int listen_target(const struct target *target, bool v6_only, struct np_fd
 
 	if (error)
 		return np__target_fail("listen", target, error, call);
-	error = start_listening(target, v6_only, listener, &call);
+	error = start_listening(target, options, v6_only, listener, &call);
 	if (error) {
 		np_close(listener);
 		return np__target_fail("listen", target, error, call);
@@ -103,19 +107,39 @@ static int listen_target(const struct target *target, bool v6_only, struct np_fd
 	return 0;
 }
 
-int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
+static int listen_on(const char *network, const char *address,
+		     const struct np_listen_options *options, struct np_fd **ret_listener)
 {
 	struct target target;
-	int error;
+	int error = np__target_parse("listen", network, address, &target);
 
-	if (!ret_listener)
-		return np__invalid("np_listen: no place for the listener");
-	error = np__target_parse("listen", network, address, &target);
 	if (error)
 		return error;
 	if (target.type == SOCK_DGRAM)
-		return np__target_refuse("listen", &target, address);
-	return np__target_bind(&target, listen_target, ret_listener);
+		return np__target_refuse("listen", &target, "unexpected address type", address);
+	if (np__target_is_excluded(&target, options))
+		return np__target_refuse("listen", &target, "no suitable address found", address);
+	return np__target_bind(&target, options, listen_target, ret_listener);
+}
+
+int np_listen_with(const char *network, const char *address,
+		   const struct np_listen_options *options, struct np_fd **ret_listener)
+{
+	static const struct np_listen_options defaults = { .backlog = 0 };
+
+	if (!ret_listener)
+		return np__invalid("np_listen: no place for the listener");
+	if (!options)
+		options = &defaults;
+	if (!np__listen_options_are_valid(options))
+		return np__invalid("np_listen: unknown flags, or no permission bits, or a backlog "
+				   "below 0");
+	return listen_on(network, address, options, ret_listener);
+}
+
+int np_listen(const char *network, const char *address, struct np_fd **ret_listener)
+{
+	return np_listen_with(network, address, NULL, ret_listener);
 }
 
 int np_accept(struct np_fd *listener, struct np_fd **ret_conn)

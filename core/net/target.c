@@ -2,6 +2,8 @@
 /* core/net/target.c - see target.h. */
 #include "core/net/target.h"
 
+#include <netpark/net.h>
+
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/fd.h"
@@ -138,11 +140,12 @@ int np__target_open(const struct target *target, bool is_listener, struct np_fd 
 	return error;
 }
 
-int np__target_refuse(const char *op, const struct target *target, const char *address)
+int np__target_refuse(const char *op, const struct target *target, const char *reason,
+		      const char *address)
 {
 	struct np_failure *failure = np__fail(NP_EADDRESS, op, target->network);
 
-	failure->reason = "unexpected address type";
+	failure->reason = reason;
 	failure->address = target->given;
 	snprintf(failure->input, sizeof(failure->input), "%s", address);
 	return NP_EADDRESS;
@@ -156,22 +159,30 @@ static bool wants_both(const struct target *target)
 		(target->addr.family == NP_ADDR_IPV6 && np__target_is_any(target)));
 }
 
-int np__target_bind(struct target *target, target_bind_fn *make, struct np_fd **ret_fd)
+bool np__target_is_excluded(const struct target *target, const struct np_listen_options *options)
 {
-	bool both = wants_both(target);
+	return options->flags & NP_LISTEN_V6_ONLY &&
+	       (target->family == AF_INET || target->network[3] == '4');
+}
+
+int np__target_bind(struct target *target, const struct np_listen_options *options,
+		    target_bind_fn *make, struct np_fd **ret_fd)
+{
+	bool v6_only = options->flags & NP_LISTEN_V6_ONLY;
+	bool both = wants_both(target) && !v6_only;
 	bool any = target->addr.family == NP_ADDR_WILDCARD;
 	int error;
 
 	if (any)
-		np__target_set_any(target, target->network[3] != '4');
+		np__target_set_any(target, v6_only || target->network[3] != '4');
 	error = np__target_finish("listen", target);
 	if (!error)
-		error = make(target, !both, ret_fd);
+		error = make(target, options, !both, ret_fd);
 	if (!both || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
 		return error;
 	/* Not both families: what was asked for by its address alone, or all of IPv4. */
 	if (any)
 		np__target_set_any(target, false);
 	error = np__target_finish("listen", target);
-	return error ? error : make(target, true, ret_fd);
+	return error ? error : make(target, options, true, ret_fd);
 }

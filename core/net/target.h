@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 struct np_fd;
+struct np_listen_options;
 
 struct target {
 	const char *network;  /* a constant */
@@ -68,17 +69,26 @@ int np__target_fail(const char *op, const struct target *target, int error, cons
 int np__target_open(const struct target *target, bool is_listener, struct np_fd **ret_fd,
 		    const char **call);
 
-/* Record that @op has no use for this kind of network. Returns NP_EADDRESS. Go: AddrError. */
-int np__target_refuse(const char *op, const struct target *target, const char *address);
+/*
+ * Record that @op has no use for this address, or kind of network, for @reason. Returns
+ * NP_EADDRESS. Go: AddrError.
+ */
+int np__target_refuse(const char *op, const struct target *target, const char *reason,
+		      const char *address);
 
-/* A handle bound to the target's name. 0, or an error that is recorded. */
-typedef int target_bind_fn(const struct target *target, bool v6_only, struct np_fd **ret_fd);
+/* IPv6 alone is wanted, and this is not. */
+bool np__target_is_excluded(const struct target *target, const struct np_listen_options *options);
+
+/* A handle bound to the target's name, np__bind(). 0, or an error that is recorded. */
+typedef int target_bind_fn(const struct target *target, const struct np_listen_options *options,
+			   bool v6_only, struct np_fd **ret_fd);
 
 /*
  * Have @make serve the target: both families on one socket where the network and the address mean
  * both, else one of them. 0, or an error that is recorded.
  */
-int np__target_bind(struct target *target, target_bind_fn *make, struct np_fd **ret_fd);
+int np__target_bind(struct target *target, const struct np_listen_options *options,
+		    target_bind_fn *make, struct np_fd **ret_fd);
 
 /* setsockopt(2) of an int. 0 or -errno. */
 int np__set_option(int sysfd, int level, int option, int value);

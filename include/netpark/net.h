@@ -19,7 +19,78 @@
 extern "C" {
 #endif
 
-/* ---- streams ------------------------------------------------------------------------------ */
+/* ---- what dials and listeners have in common ---------------------------------------------- */
+
+/**
+ * struct np_keep_alive - probes that find out whether a silent TCP peer is still there
+ *
+ * The zero value is the default: on, the first probe after 15 s of silence, the next ones 15 s
+ * apart, lost after 9 without an answer. Times are rounded up to what the system counts in, seconds
+ * nearly everywhere. Go: net.KeepAliveConfig
+ */
+struct np_keep_alive {
+	int64_t idle_ns; /* silence before the first probe; 0: 15 s; below 0: the system's own */
+	int64_t interval_ns; /* between probes; the same */
+	int count; /* unanswered probes; 0: 9, but a new socket of Linux, where 9 is the system's
+		      own, is left with what the administrator has made of that; below 0: the
+		      system's own */
+	bool is_off;
+};
+
+/**
+ * np_set_keep_alive() - for a TCP connection, or for what a listener will accept
+ * @keep_alive: NULL for the default
+ *
+ * Go: SetKeepAliveConfig. Return: 0; NP_ECLOSED; -ENOPROTOOPT for a value that the system has for
+ * all sockets only (OpenBSD), with keep-alive left as it was; -errno.
+ */
+NP_API int np_set_keep_alive(struct np_fd *fd, const struct np_keep_alive *keep_alive);
+
+/**
+ * np_socket_control_fn - look at a socket, and set options, before it is bound or connected
+ * @sysfd:   to look at only: not to be closed, nor made to block
+ * @network: "tcp4", "tcp6", "udp4", "udp6", "unix", "unixgram" or "unixpacket"
+ * @address: where the socket is going to: what is dialed, or what is listened on
+ *
+ * Called by the task that dials or listens, once for each socket it makes, after netpark's own
+ * options that have to come before. Must not park. Go: Dialer.Control, ListenConfig.Control
+ *
+ * Return: 0, or a negative error with which the dial's attempt or the listen fails.
+ */
+typedef int np_socket_control_fn(int sysfd, const char *network, const char *address, void *arg);
+
+/* ---- listening ---------------------------------------------------------------------------- */
+
+enum np_listen_flags {
+	/* SO_REUSEPORT: several sockets, of one user, on one address. Linux, FreeBSD
+	 * (SO_REUSEPORT_LB) and DragonFly share what comes among them; elsewhere one of them may
+	 * get it all. -ENOPROTOOPT where there is none. */
+	NP_LISTEN_REUSE_PORT = 1,
+	/* IPv6 alone, whatever the network says: ":80" of "tcp" as that of "tcp6". */
+	NP_LISTEN_V6_ONLY = 2,
+	/* The path of a Unix listener stays when it is closed. Go: SetUnlinkOnClose(false) */
+	NP_LISTEN_KEEP_PATH = 4,
+};
+
+/** What np_listen_with() may be told; zero means the default for each. Go: net.ListenConfig */
+struct np_listen_options {
+	/* How many connections may wait to be accepted; 0: 65535. Every system cuts it down to the
+	 * limit of its administrator (net.core.somaxconn, kern.ipc.somaxconn), so that limit need
+	 * not be asked for; more than 16 bits, which became 0 in old kernels, has to be wished. */
+	int backlog;
+	unsigned flags; /* of enum np_listen_flags */
+
+	/* For what is accepted. Set once on the listener, whose sockets inherit it. */
+	struct np_keep_alive keep_alive;
+
+	/* Permission bits of a Unix path, exactly; 0: what umask(2) leaves. Nobody can connect
+	 * before they are set. Who may rename files in the path's directory can have them set on
+	 * another one: it should be nobody else. */
+	unsigned path_mode;
+
+	np_socket_control_fn *control; /* before bind(2) */
+	void *control_arg;
+};
 
 /**
  * np_listen() - a listener. Go: net.Listen
@@ -27,13 +98,19 @@ extern "C" {
  *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix", "unixpacket"
  * @address: port 0 takes a free one, see np_local_addr()
  *
- * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY for what
- * they accept. A Unix listener removes its path when it is closed.
+ * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY and
+ * keep-alive for what they accept. A Unix listener removes its path when it is closed. An address
+ * can be listened on again as soon as np_close() has returned.
  *
  * Return: 0; NP_ENETWORK; NP_EADDRESS, also for networks of datagrams, where nothing connects;
  * -EADDRINUSE, -EACCES, -EMFILE or another -errno.
  */
 NP_API int np_listen(const char *network, const char *address, struct np_fd **ret_listener);
+
+/** np_listen_with() - the same with options, NULL for none. -EINVAL for unknown ones; the error of
+ * the control function. Go: ListenConfig.Listen */
+NP_API int np_listen_with(const char *network, const char *address,
+			  const struct np_listen_options *options, struct np_fd **ret_listener);
 
 /**
  * np_accept() - the next connection. Go: Listener.Accept
@@ -63,6 +140,16 @@ NP_API int np_accept(struct np_fd *listener, struct np_fd **ret_conn);
  */
 NP_API int np_dial(const char *network, const char *address, int64_t deadline_ns,
 		   struct np_fd **ret_conn);
+
+/** What np_dial_with() may be told; zero means the default for each. Go: net.Dialer */
+struct np_dial_options {
+	int64_t deadline_ns; /* of np_time(), 0 for none; the connection does not keep it */
+	struct np_keep_alive keep_alive;
+};
+
+/** np_dial_with() - the same with options, NULL for none */
+NP_API int np_dial_with(const char *network, const char *address,
+			const struct np_dial_options *options, struct np_fd **ret_conn);
 
 /** np_close_write() - half-close: the peer reads end of file. Go: CloseWrite. NP_ECLOSED, -errno.
  */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* core/net/bind.c - see bind.h. */
+#include "core/net/bind.h"
+
+#include <netpark/net.h>
+
+#include "core/fd.h"
+#include "core/net/target.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	KNOWN_FLAGS = NP_LISTEN_REUSE_PORT | NP_LISTEN_V6_ONLY | NP_LISTEN_KEEP_PATH,
+	MODE_BITS = 0777,
+};
+
+/* FreeBSD's plain one is for multicast: the last socket gets everything. */
+#if defined(SO_REUSEPORT_LB)
+enum { OPTION_REUSE_PORT = SO_REUSEPORT_LB };
+#elif defined(SO_REUSEPORT)
+enum { OPTION_REUSE_PORT = SO_REUSEPORT };
+#else
+enum { OPTION_REUSE_PORT = -1 };
+#endif
+
+bool np__listen_options_are_valid(const struct np_listen_options *options)
+{
+	return !(options->flags & ~(unsigned)KNOWN_FLAGS) && options->backlog >= 0 &&
+	       !(options->path_mode & ~(unsigned)MODE_BITS);
+}
+
+/* The network with its family: "tcp4" */
+static const char *full_network(const struct target *target)
+{
+	if (target_is_unix(target))
+		return target->network;
+	if (target->type == SOCK_STREAM)
+		return target->family == AF_INET ? "tcp4" : "tcp6";
+	return target->family == AF_INET ? "udp4" : "udp6";
+}
+
+int np__control(const struct target *target,
+		int (*control)(int sysfd, const char *network, const char *address, void *arg),
+		void *arg, struct np_fd *fd)
+{
+	char address[NP_ADDR_TEXT_MAX];
+
+	np_addr_format(&target->addr, address, sizeof(address));
+	np__fd_expose(fd);
+	return control(fd->sysfd, full_network(target), address, arg);
+}
+
+static int set_options(const struct target *target, const struct np_listen_options *options,
+		       bool v6_only, int sysfd)
+{
+	/* Explicitly: the default is the administrator's. OpenBSD cannot serve both families. */
+	if (target->family == AF_INET6 &&
+	    np__set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) < 0 && !v6_only)
+		return -EAFNOSUPPORT;
+	if (!(options->flags & NP_LISTEN_REUSE_PORT))
+		return 0;
+	return OPTION_REUSE_PORT < 0 ? -ENOPROTOOPT
+				     : np__set_option(sysfd, SOL_SOCKET, OPTION_REUSE_PORT, 1);
+}
+
+/* Whatever umask(2) says. A name without a path has no permissions. */
+static int set_path_mode(const struct target *target, unsigned mode)
+{
+	const struct np_addr *addr = &target->addr;
+	char path[NP_ADDR_PATH_MAX + 1];
+
+	if (!target_is_unix(target) || addr->path_size == 0 || addr->path[0] == '\0')
+		return 0;
+	memcpy(path, addr->path, addr->path_size);
+	path[addr->path_size] = '\0';
+	if (chmod(path, (mode_t)mode) < 0) {
+		int error = -errno;
+
+		unlink(path); /* it is ours, and nobody else will */
+		return error;
+	}
+	return 0;
+}
+
+int np__bind(const struct target *target, const struct np_listen_options *options, bool v6_only,
+	     struct np_fd *fd, const char **call)
+{
+	int error;
+
+	*call = "setsockopt";
+	error = set_options(target, options, v6_only, fd->sysfd);
+	if (error)
+		return error;
+	*call = NULL;
+	if (options->control)
+		error = np__control(target, options->control, options->control_arg, fd);
+	if (error)
+		return error;
+	/* Linux takes the path's mode from the socket, so that it never has more than it shall. */
+	if (options->path_mode && target_is_unix(target))
+		(void)!fchmod(fd->sysfd, (mode_t)options->path_mode);
+	*call = "bind";
+	if (bind(fd->sysfd, (const struct sockaddr *)&target->name, target->length) < 0)
+		return -errno;
+	*call = "chmod";
+	return options->path_mode ? set_path_mode(target, options->path_mode) : 0;
+}
