@@ -144,8 +144,10 @@ static void append_operation(struct text *text, const struct np_failure *failure
 {
 	bool has_source = failure->source.family != NP_ADDR_NONE;
 	bool has_address = failure->address.family != NP_ADDR_NONE;
-	const char *network = failure->error == NP_ENETWORK ? failure->input : failure->network;
+	const char *network = failure->network;
 
+	if (failure->error == NP_ENETWORK || (!network && !failure->reason && failure->input[0]))
+		network = failure->input; /* what cannot be one, or the path of a file */
 	np__text_print(text, "%s", failure->op);
 	if (network)
 		np__text_print(text, " %s", network);

@@ -23,7 +23,8 @@ struct np_failure {
 	const char *reason; /* replaces the text of NP_EADDRESS and NP_ENETWORK, constant */
 	struct np_addr source;
 	struct np_addr address;
-	char input[NP_ADDR_TEXT_MAX]; /* for errors about it: what the caller wrote, cut to fit */
+	char input[NP_ADDR_TEXT_MAX]; /* for errors about it: what the caller wrote, cut to fit; or,
+					 where nothing of it is wrong, a file's path */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,10 @@ static struct np_failure *record(struct np_fd *fd, int error, const char *op, co
 	struct np_failure *failure = np__fail(error, op, fd->network);
 
 	failure->call = error > -10000 ? call : NULL;
+	if (fd->has_path) {
+		failure->network = NULL;
+		snprintf(failure->input, sizeof(failure->input), "%s", (const char *)fd->name);
+	}
 	if (fd->name_length > 0)
 		np__addr_from_sockaddr(&failure->address, (const struct sockaddr *)fd->name,
 				       fd->name_length);
@@ -57,7 +62,8 @@ int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char 
 
 static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 {
-	struct np_fd *fd = calloc(1, sizeof(*fd) + kind->name_length);
+	size_t path_size = kind->path ? strlen(kind->path) + 1 : 0;
+	struct np_fd *fd = calloc(1, sizeof(*fd) + kind->name_length + path_size);
 
 	if (!fd)
 		return NULL;
@@ -71,6 +77,9 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	fd->name_length = (uint8_t)kind->name_length; /* of IP, or a path */
 	if (kind->name_length > 0)
 		memcpy(fd->name, kind->name, kind->name_length);
+	if (kind->path)
+		memcpy(fd->name, kind->path, path_size);
+	fd->has_path = kind->path;
 	return fd;
 }
 
@@ -168,39 +177,78 @@ static int make_pollable(struct np_fd *fd)
 	return error == -EPERM ? 0 : error;
 }
 
-int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
+static struct np_fd *allocate_file(int sysfd, unsigned flags, const char *path)
 {
 	const struct fd_kind file = { .network = "file" };
-	struct stat status;
-	struct np_fd *fd;
-	int error = 0;
+	const struct fd_kind named = {
+		.network = "file",
+		.path = path,
+	};
+	struct np_fd *fd = allocate(sysfd, path ? &named : &file);
 
-	if (!ret_fd || flags & ~(unsigned)NP_FD_BLOCKING)
-		return np__invalid("np_fd_open: unknown flags, or no place for the handle");
-	if (fstat(sysfd, &status) < 0)
-		return np__fail(-errno, "open", "file")->error;
-	fd = allocate(sysfd, &file);
 	if (!fd)
-		return -ENOMEM;
+		return NULL;
 	fd->is_stream = true;
 	atomic_init(&fd->is_exposed, true);
 	fd->is_blocking = flags & NP_FD_BLOCKING;
-	if (S_ISSOCK(status.st_mode)) {
+	fd->is_borrowed = flags & NP_FD_BORROWED;
+	return fd;
+}
+
+/* What it is, and what can be done with it. */
+static int inspect(struct np_fd *fd, const struct stat *status)
+{
+	int error = 0;
+
+	if (S_ISSOCK(status->st_mode)) {
 		fd->network = "socket";
 		error = inspect_socket(fd);
-	} else if (!(status.st_mode & S_IFMT)) {
-		fd->is_emptied = np__sys_read_takes_all(sysfd);
+	} else if (!(status->st_mode & S_IFMT)) {
+		fd->is_emptied = np__sys_read_takes_all(fd->sysfd);
 		atomic_store(&fd->may_be_drained, fd->is_emptied);
 	}
 	if (!error && !fd->is_blocking)
 		error = make_pollable(fd);
+	if (!error && fd->is_borrowed && fd->is_blocking)
+		error = -EPERM;
+	if (error)
+		return error;
+	if (fd->is_borrowed)
+		atomic_store(&fd->may_be_drained, false); /* its owner reads, too */
+	if (fd->is_blocking)
+		np__fd_mutex_make_slow(&fd->mutex);
+	/* Serial lines send what is left first. */
+	fd->closes_slowly = fd->is_blocking || S_ISCHR(status->st_mode);
+	return 0;
+}
+
+int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_fd)
+{
+	struct stat status;
+	struct np_fd *fd;
+	int error;
+
+	if (fstat(sysfd, &status) < 0)
+		return np__fail(-errno, "open", "file")->error;
+	fd = allocate_file(sysfd, flags, path);
+	if (!fd)
+		return -ENOMEM;
+	error = inspect(fd, &status);
 	if (error) {
-		np__fail(error, "open", fd->network);
+		np__fd_fail_outside(fd, error, "open", NULL);
 		free(fd);
 		return error;
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
+{
+	if (!ret_fd || flags > NP_FD_BORROWED)
+		return np__invalid("np_fd_open: unknown flags, blocking and borrowed, or no place "
+				   "for the handle");
+	return np__fd_open(sysfd, flags, NULL, ret_fd);
 }
 
 /* ---- the poll descriptor ------------------------------------------------------------------ */
@@ -254,6 +302,45 @@ int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 
 /* ---- close -------------------------------------------------------------------------------- */
 
+struct close_call {
+	int sysfd;
+	bool is_done;
+};
+
+static int make_close_call(void *arg)
+{
+	struct close_call *call = arg;
+
+	call->is_done = true;
+	return np__sys_close(call->sysfd);
+}
+
+/* Those who run while a fiber waits for this have failures of their own, in the same record. */
+static int close_elsewhere(int sysfd, struct np_task *self)
+{
+	struct close_call call = { .sysfd = sysfd };
+	struct np_failure record;
+	int error;
+
+	if (self->failure)
+		record = *self->failure;
+	error = np__task_blocking(self, make_close_call, &call);
+	if (self->failure)
+		*self->failure = record;
+	return call.is_done ? error : np__sys_close(sysfd); /* there was no thread to be had */
+}
+
+static int close_number(const struct np_fd *fd)
+{
+	struct np_task *self = np__task_self();
+
+	if (fd->is_borrowed)
+		return 0;
+	if (fd->closes_slowly && self->parker->blocking)
+		return close_elsewhere(fd->sysfd, self);
+	return np__sys_close(fd->sysfd);
+}
+
 /* By the one who was told that nobody is left: the number goes back to the kernel. */
 static int destroy(struct np_fd *fd)
 {
@@ -268,7 +355,7 @@ static int destroy(struct np_fd *fd)
 		np_poll_close(desc);
 	if (fd->before_close)
 		fd->before_close(fd);
-	error = np__sys_close(fd->sysfd);
+	error = close_number(fd);
 	if (leaves)
 		np__poll_release(desc);
 	return error;
@@ -338,7 +425,7 @@ static int close_inherited(struct np_fd *fd)
 
 	if (!np__fd_mutex_mark_closed(&fd->mutex))
 		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
-	error = np__sys_close(fd->sysfd);
+	error = close_number(fd);
 	np__fd_drop(fd);
 	return error ? np__fd_fail_outside(fd, error, "close", "close") : 0;
 }

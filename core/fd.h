@@ -39,6 +39,9 @@ struct np_fd {
 	atomic_bool is_exposed;    /* the program has seen sysfd, and may have duplicated it */
 	atomic_bool has_deadlines; /* there was one, ever: before that a write need not look */
 	uint8_t name_length;       /* see below */
+	bool has_path : 1;         /* constant: name is what a file was opened by */
+	bool is_borrowed : 1;      /* constant: the number is somebody else's to close */
+	bool closes_slowly : 1;    /* constant: close(2) may block */
 
 	atomic_uint handles;
 	atomic_uint refs;
@@ -48,7 +51,7 @@ struct np_fd {
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
-	/* The peer's address, or a listener's own: what texts name. */
+	/* The peer's address, or a listener's own, or a path with its end: what texts name. */
 	unsigned char name[];
 };
 
@@ -60,7 +63,11 @@ struct fd_kind {
 	bool is_listener;
 	const struct sockaddr *name;
 	socklen_t name_length;
+	const char *path; /* instead of name */
 };
+
+/* np_fd_open() of a file that texts call by @path; NULL: by its kind. */
+int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_fd);
 
 /* Wrap a non-blocking socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
 int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/fd_io.c - data through a handle. Every call has one shape: lock the side, prepare, then try,
- * and on EAGAIN wait and try again, in perform_again(), the only loop of its kind.
+ * and on EAGAIN wait and try again, in perform_again(), the only loop of its kind. What cannot say
+ * EAGAIN is tried where blocking is no harm, in perform_elsewhere().
  */
 #include "core/fd.h"
 
@@ -101,6 +102,37 @@ static NP_IN_PLACE ssize_t perform(struct np_fd *fd, int side, attempt_fn *attem
 	return n >= 0 ? n : perform_again(fd, side, attempt, arg, n);
 }
 
+struct blocking_call {
+	struct np_fd *fd;
+	int side;
+	attempt_fn *attempt;
+	void *arg;
+	ssize_t n;
+};
+
+static int make_blocking_call(void *arg)
+{
+	struct blocking_call *call = arg;
+
+	call->n = perform(call->fd, call->side, call->attempt, call->arg);
+	return 0;
+}
+
+/*
+ * On a handle that the poller does not have: there is no EAGAIN to wait after, the call blocks its
+ * thread, which must not be one that others of its tasks wait for. Locks of such handles are always
+ * taken slowly, so that what is quick need not ask.
+ */
+static ssize_t perform_elsewhere(struct np_fd *fd, int side, attempt_fn *attempt, void *arg)
+{
+	struct blocking_call call = { fd, side, attempt, arg, 0 };
+	int error = np__task_blocking(np__task_self(), make_blocking_call, &call);
+
+	return error ? error : call.n;
+}
+
+static attempt_fn call_raw;
+
 /* Unlock, and let others run if this task has had its share. */
 static inline void leave(struct np_fd *fd, int side, uint64_t before, struct np_task *self)
 {
@@ -121,23 +153,46 @@ static void leave_with(struct np_fd *fd, int side, ssize_t n, struct np_task *se
 		np__task_spend(self);
 }
 
+static NP_IN_PLACE ssize_t end_run(struct np_fd *fd, int side, const char *op, const char *call,
+				   ssize_t n, struct np_task *self)
+{
+	if (n < 0)
+		np__fd_fail(fd, (int)n, op, call);
+	leave_with(fd, side, n, self);
+	return n;
+}
+
+/* A lock that has to be waited for, or a handle whose calls block. */
+NP_RARE static ssize_t run_slowly(struct np_fd *fd, int side, const char *op, const char *call,
+				  attempt_fn *attempt, void *arg)
+{
+	struct np_task *self = np__task_self();
+	ssize_t n = np__fd_lock_slowly(fd, side, op);
+
+	if (n < 0)
+		return n;
+	n = prepare(fd, side, self);
+	if (n == 0)
+		n = fd->is_blocking && attempt != call_raw
+			    ? perform_elsewhere(fd, side, attempt, arg)
+			    : perform(fd, side, attempt, arg);
+	return end_run(fd, side, op, call, n, self);
+}
+
 /* The shape of a call. */
 static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const char *call,
 			       attempt_fn *attempt, void *arg)
 {
 	struct np_task *self = np__task_self();
 	uint64_t before;
-	ssize_t n = np__fd_lock(fd, side, op, &before);
+	ssize_t n;
 
-	if (n < 0)
-		return n;
+	if (!np__fd_try_lock(fd, side, &before))
+		return run_slowly(fd, side, op, call, attempt, arg);
 	n = prepare(fd, side, self);
 	if (n == 0)
 		n = perform(fd, side, attempt, arg);
-	if (n < 0)
-		np__fd_fail(fd, (int)n, op, call);
-	leave_with(fd, side, n, self);
-	return n;
+	return end_run(fd, side, op, call, n, self);
 }
 
 /* Arguments that are not as they nearly always are: to be taken as they are. */
@@ -222,7 +277,18 @@ static NP_IN_PLACE ssize_t read_locked(struct np_fd *fd, struct buffer buffer, u
 	return n;
 }
 
-/* Bad arguments, nothing or very much to read, or a lock that has to be waited for. */
+/* With the lock. */
+static ssize_t read_elsewhere(struct np_fd *fd, struct buffer buffer, struct np_task *self)
+{
+	ssize_t n = prepare(fd, SIDE_READ, self);
+
+	if (n == 0)
+		n = perform_elsewhere(fd, SIDE_READ, read_once, &buffer);
+	return end_read(fd, n, buffer.size, self);
+}
+
+/* Bad arguments, nothing or very much to read, a lock that has to be waited for, a blocking handle.
+ */
 NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
 {
 	struct buffer buffer = { buf, size };
@@ -238,6 +304,8 @@ NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
 		return end_read(fd, 0, 0, np__task_self());
 	if (fd->is_stream && size > IO_MAX)
 		buffer.size = IO_MAX;
+	if (fd->is_blocking)
+		return read_elsewhere(fd, buffer, np__task_self());
 	return read_locked(fd, buffer, before, np__task_self());
 }
 
@@ -386,8 +454,8 @@ NP_RARE static ssize_t end_write(struct np_fd *fd, int error, size_t size, struc
 }
 
 /* After a first write of @piece, which gave @n: until all is written, or *written of it. */
-NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, size_t size,
-				   size_t *written)
+static int write_pieces(struct np_fd *fd, struct buffer piece, ssize_t n, size_t size,
+			size_t *written)
 {
 	*written = 0;
 	for (;;) {
@@ -398,10 +466,18 @@ NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_
 		if (!error)
 			*written += (size_t)n;
 		if (error || *written == size)
-			return end_write(fd, error, size, np__task_self());
+			return error;
 		piece = next_piece(fd, (const char *)piece.data + n, size - *written);
 		n = write_once(fd, &piece);
 	}
+}
+
+NP_APART static ssize_t write_rest(struct np_fd *fd, struct buffer piece, ssize_t n, size_t size,
+				   size_t *written)
+{
+	int error = write_pieces(fd, piece, n, size, written);
+
+	return end_write(fd, error, size, np__task_self());
 }
 
 /* With the lock, which @before is for. *written is of interest, and set, only if it fails. */
@@ -422,7 +498,36 @@ static NP_IN_PLACE ssize_t write_locked(struct np_fd *fd, struct buffer piece, s
 	return n;
 }
 
-/* Bad arguments, nothing or very much to write, or a lock that has to be waited for. */
+struct whole_write {
+	struct buffer buffer;
+	size_t *written;
+};
+
+/* All of it: one way to another thread and back, whatever the number of pieces. */
+static ssize_t write_whole(struct np_fd *fd, void *arg)
+{
+	const struct whole_write *whole = arg;
+	struct buffer piece = next_piece(fd, whole->buffer.data, whole->buffer.size);
+	ssize_t n = write_once(fd, &piece);
+
+	return write_pieces(fd, piece, n, whole->buffer.size, whole->written);
+}
+
+/* With the lock. */
+static ssize_t write_elsewhere(struct np_fd *fd, const void *buf, size_t size, size_t *written,
+			       struct np_task *self)
+{
+	struct whole_write whole = { { (void *)(uintptr_t)buf, size }, written };
+	ssize_t error = prepare(fd, SIDE_WRITE, self);
+
+	if (error == 0)
+		error = perform_elsewhere(fd, SIDE_WRITE, write_whole, &whole);
+	return end_write(fd, (int)error, size, self);
+}
+
+/* Bad arguments, nothing or very much to write, a lock that has to be waited for, a blocking
+ * handle.
+ */
 NP_RARE static ssize_t write_slowly(struct np_fd *fd, const void *buf, size_t size, size_t *written)
 {
 	uint64_t before;
@@ -434,6 +539,8 @@ NP_RARE static ssize_t write_slowly(struct np_fd *fd, const void *buf, size_t si
 	error = np__fd_lock(fd, SIDE_WRITE, "write", &before);
 	if (error)
 		return error;
+	if (fd->is_blocking)
+		return write_elsewhere(fd, buf, size, written, np__task_self());
 	return write_locked(fd, next_piece(fd, buf, size), size, before, written, np__task_self());
 }
 
@@ -498,9 +605,9 @@ static struct iovec *advance(struct iovec *iov, int *count, size_t n)
 	return iov;
 }
 
-static int writev_locked(struct np_fd *fd, struct iovec *iov, int count, struct np_task *self)
+static int writev_pieces(struct np_fd *fd, struct iovec *iov, int count)
 {
-	int error = prepare(fd, SIDE_WRITE, self);
+	int error = 0;
 
 	iov = advance(iov, &count, 0);
 	if (!fd->is_stream && count > WRITEV_MAX)
@@ -518,6 +625,42 @@ static int writev_locked(struct np_fd *fd, struct iovec *iov, int count, struct 
 	return error;
 }
 
+static ssize_t end_writev(struct np_fd *fd, int error, ssize_t total, struct np_task *self)
+{
+	if (error)
+		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
+	leave_with(fd, SIDE_WRITE, error, self);
+	return error ? error : total;
+}
+
+struct whole_vector {
+	struct iovec *iov;
+	int count;
+};
+
+static ssize_t writev_whole(struct np_fd *fd, void *arg)
+{
+	const struct whole_vector *whole = arg;
+
+	return writev_pieces(fd, whole->iov, whole->count);
+}
+
+/* A lock that has to be waited for, or a handle whose calls block. */
+NP_RARE static ssize_t writev_slowly(struct np_fd *fd, struct iovec *iov, int count, ssize_t total)
+{
+	struct whole_vector whole = { iov, count };
+	struct np_task *self = np__task_self();
+	ssize_t error = np__fd_lock_slowly(fd, SIDE_WRITE, "write");
+
+	if (error)
+		return error;
+	error = prepare(fd, SIDE_WRITE, self);
+	if (error == 0)
+		error = fd->is_blocking ? perform_elsewhere(fd, SIDE_WRITE, writev_whole, &whole)
+					: writev_pieces(fd, iov, count);
+	return end_writev(fd, (int)error, total, self);
+}
+
 ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 {
 	struct np_task *self = np__task_self();
@@ -528,14 +671,12 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 	if (!fd || total < 0)
 		return np__invalid(
 			"np_writev: no handle, or buffers of more than SSIZE_MAX in all");
-	error = np__fd_lock(fd, SIDE_WRITE, "write", &before);
-	if (error)
-		return error;
-	error = writev_locked(fd, iov, count, self);
-	if (error)
-		np__fd_fail(fd, error, "write", fd->is_socket ? "sendmsg" : "writev");
-	leave_with(fd, SIDE_WRITE, error, self);
-	return error ? error : total;
+	if (!np__fd_try_lock(fd, SIDE_WRITE, &before))
+		return writev_slowly(fd, iov, count, total);
+	error = prepare(fd, SIDE_WRITE, self);
+	if (error == 0)
+		error = writev_pieces(fd, iov, count);
+	return end_writev(fd, error, total, self);
 }
 
 static ssize_t sendmsg_once(struct np_fd *fd, void *arg)

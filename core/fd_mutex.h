@@ -8,6 +8,7 @@
  *	bits 3-22    references: calls under way, each lock holder being one
  *	bits 23-42   tasks asleep for the read lock
  *	bits 43-62   tasks asleep for the write lock
+ *	bit  63      its locks are never taken in place: who takes one has to look at more
  *
  * incref or lock, use, then decref or unlock. Whoever brings the references to 0 after closed is
  * told so, exactly one caller ever, and destroys. Sleepers hold no reference: the memory must be
@@ -30,6 +31,8 @@
 #define FD_MUTEX_REFS           (0xfffff * FD_MUTEX_REF)
 #define FD_MUTEX_MANY_REFS      (UINT64_C(1) << 22) /* half of as many as there may be */
 
+#define FD_MUTEX_SLOW           (UINT64_C(1) << 63)
+
 #define FD_MUTEX_SLEEPER(side)  (UINT64_C(1) << (23 + 20 * (side)))
 #define FD_MUTEX_SLEEPERS(side) (0xfffff * FD_MUTEX_SLEEPER(side))
 
@@ -46,6 +49,12 @@ struct fd_mutex {
 enum fd_mutex_result { FD_MUTEX_LOCKED, FD_MUTEX_BUSY, FD_MUTEX_CLOSED, FD_MUTEX_CANCELED };
 
 /* All zero is free: there is nothing to make, and nothing to take down. */
+
+/* For who has it to himself yet: locks are taken slowly from now on. */
+static inline void np__fd_mutex_make_slow(struct fd_mutex *mutex)
+{
+	atomic_init(&mutex->word, FD_MUTEX_SLOW);
+}
 
 bool np__fd_mutex_is_closed(struct fd_mutex *mutex);
 
@@ -85,14 +94,15 @@ static inline bool np__fd_mutex_decref(struct fd_mutex *mutex)
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 
 /*
- * If nobody has that side, nor sleeps for it: one step, in place. It may fail for no reason.
+ * If nobody has that side, nor sleeps for it: one step, in place. It may fail for no reason, and
+ * does if the word is slow.
  * *ret_before, the word as it was, is for np__fd_mutex_try_unlock().
  */
 static inline bool np__fd_mutex_try_lock_free(struct fd_mutex *mutex, int side,
 					      uint64_t *ret_before)
 {
 	const uint64_t against = FD_MUTEX_CLOSED_BIT | FD_MUTEX_LOCK(side) | FD_MUTEX_MANY_REFS |
-				 FD_MUTEX_SLEEPERS(side);
+				 FD_MUTEX_SLEEPERS(side) | FD_MUTEX_SLOW;
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 
 	*ret_before = old;
@@ -107,8 +117,11 @@ enum fd_mutex_result np__fd_mutex_lock(struct fd_mutex *mutex, int side);
 /* True: closed and nobody is left, destroy. */
 NP_APART bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side);
 
-/* For who did not lock by np__fd_mutex_try_lock_free(): no word has this bit. */
-#define FD_MUTEX_UNKNOWN (UINT64_C(1) << 63)
+/*
+ * For who did not lock by np__fd_mutex_try_lock_free(): no word has this bit, but a slow one's, and
+ * if nobody else is there this is what that was before.
+ */
+#define FD_MUTEX_UNKNOWN FD_MUTEX_SLOW
 
 /*
  * The same in one step, in place, if nothing has changed since the lock was taken: then nobody

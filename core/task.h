@@ -64,6 +64,13 @@ static inline void np__task_spend(struct np_task *task)
 		task->parker->yield(task);
 }
 
+/* Run @fn, which blocks, where that keeps only @task, the calling one. As np_parker's blocking().
+ */
+static inline int np__task_blocking(struct np_task *task, int (*fn)(void *arg), void *arg)
+{
+	return task->parker->blocking ? task->parker->blocking(task, fn, arg) : fn(arg);
+}
+
 /*
  * For what each call looks at. Without a call also in a shared library, where the C library keeps
  * some room for that in libraries that are loaded late (core/meson.build).

@@ -27,6 +27,14 @@
  * Deadlines, as in Go, are absolute and stay until changed; an expired one fails every later call
  * of its direction, even if it would not have blocked. They bound waiting, not system calls.
  *
+ * Blocking handles: what the kernel cannot poll, and NP_FD_BLOCKING. A thread makes their calls in
+ * place. A fiber's are made on a thread of np_blocking(), with the fiber parked, so that its worker
+ * runs others meanwhile. Neither cancellation nor close cuts such a call short: both return at
+ * once, the call ends when the kernel is done with it, with its result, and the number is given
+ * back then. A fiber that is cancelled already makes none. Callbacks (np_fd_control(),
+ * np_raw_read()) run in place everywhere. Closing a blocking handle, or a terminal, is done on such
+ * a thread as well: file systems and serial lines may have something left to write.
+ *
  * Unless said otherwise: any thread or task may call; NULL is -EINVAL; results are 0, a count, or a
  * negative error; EINTR is retried and never returned; -errno stands for what the system call may
  * say; np_error_text() tells the failure in full.
@@ -51,9 +59,15 @@ struct np_fd;
 
 /** How to take a descriptor. */
 enum np_fd_flags {
-	/* Leave its blocking mode alone, do not poll it: calls block their thread, deadlines are
-	 * refused. For descriptors shared with other processes, which O_NONBLOCK would surprise. */
+	/* Leave its blocking mode alone, do not poll it: calls block, deadlines are refused. For
+	 * descriptors shared with other processes, which O_NONBLOCK would surprise. See "Blocking
+	 * handles" above. */
 	NP_FD_BLOCKING = 1,
+	/* The number stays the caller's to close: for descriptors of other libraries, to np_wait()
+	 * for. Once np_close() has returned, neither handle nor poller knows it any more; then, not
+	 * before, its owner may close it. What cannot be polled is -EPERM. Not together with
+	 * NP_FD_BLOCKING. */
+	NP_FD_BORROWED = 2,
 };
 
 /**
@@ -63,11 +77,11 @@ enum np_fd_flags {
  *
  * The descriptor is made non-blocking. Sockets join the poller of the first task that has to wait
  * or sets a deadline; other kinds are offered to the calling task's poller now. What the kernel
- * cannot poll (regular files, directories) gets its old mode back and works as a blocking file:
- * closing does not interrupt its calls, and deadlines are NP_ENODEADLINE.
+ * cannot poll (regular files, directories) gets its old mode back and works as a blocking handle,
+ * whose deadlines are NP_ENODEADLINE.
  *
- * Return: 0; -EBADF; -EINVAL for unknown flags; -EEXIST if the poller holds that number
- * already; -ENOMEM, -ENOSPC; -EMFILE, -ENFILE where the default poller could not be made.
+ * Return: 0; -EBADF; -EINVAL for unknown flags or both of them; -EEXIST if the poller holds that
+ * number already; -ENOMEM, -ENOSPC; -EMFILE, -ENFILE where the default poller could not be made.
  */
 NP_API int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd);
 
@@ -75,7 +89,7 @@ NP_API int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd);
  * np_close() - close for everyone and give up the caller's reference. Go: Close
  *
  * Wakes every call under way with NP_ECLOSED, then waits until the last has left and the number
- * is the kernel's again (not for blocking files, whose calls cannot be interrupted). Not from
+ * is the kernel's again (not for blocking handles, whose calls cannot be interrupted). Not from
  * inside a callback of np_fd_control() or np_raw_read(): it would wait for itself.
  *
  * Return: 0; NP_ECLOSED if it was closed already (the reference is given up all the same); the

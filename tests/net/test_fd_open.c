@@ -309,7 +309,8 @@ Test(fd_open, unknown_flags_are_refused_and_the_descriptor_stays_the_callers)
 	int fds[2];
 
 	cr_assert_eq(pipe(fds), 0);
-	cr_assert_eq(np_fd_open(fds[0], 2, &fd), -EINVAL);
+	cr_assert_eq(np_fd_open(fds[0], NP_FD_BLOCKING | NP_FD_BORROWED, &fd), -EINVAL);
+	cr_assert_eq(np_fd_open(fds[0], 4, &fd), -EINVAL);
 	cr_assert_eq(np_fd_open(fds[0], ~0u, &fd), -EINVAL);
 	cr_assert_eq(np_fd_open(fds[0], 0, NULL), -EINVAL);
 	cr_assert_null(fd);
