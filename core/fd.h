@@ -119,6 +119,32 @@ static inline void np__fd_unlock(struct np_fd *fd, int side, uint64_t before)
 		np__fd_destroy(fd);
 }
 
+/* One system call, or several, of a call that has a side's lock. A count, or -errno. */
+typedef ssize_t attempt_fn(struct np_fd *fd, void *arg);
+
+/*
+ * A call of one side from its lock to its end: @attempt until it succeeds or fails, waiting when it
+ * says -EAGAIN, once more at once when it says -EINTR. What it returned, or an error of waiting;
+ * recorded for @op, where @call failed.
+ */
+ssize_t np__fd_run(struct np_fd *fd, int side, const char *op, const char *call,
+		   attempt_fn *attempt, void *arg);
+
+/*
+ * Urgent data that was taken is not reported any more, but still ends the read before it. So where
+ * somebody may have taken some, a short read proves nothing from then on.
+ */
+static inline void np__fd_doubt_short_reads(struct np_fd *fd)
+{
+	atomic_store_explicit(&fd->may_be_drained, false, memory_order_relaxed);
+}
+
+/* For who makes several calls in a row: the memory stays, whoever closes meanwhile. */
+static inline void np__fd_keep(struct np_fd *fd)
+{
+	atomic_fetch_add(&fd->refs, 1);
+}
+
 /* The poll descriptor, made if there is none. By who holds a reference. 0 or an error. */
 int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc);
 

@@ -28,9 +28,6 @@
 #define IO_MAX     ((size_t)1 << 30) /* some systems fail at 2 GiB; a round number keeps alignment */
 #define WRITEV_MAX 1024              /* what every system's IOV_MAX allows */
 
-/* One system call. A count, or -errno. */
-typedef ssize_t attempt_fn(struct np_fd *fd, void *arg);
-
 /* What a call through the C library returned, as that. */
 static ssize_t outcome(ssize_t n)
 {
@@ -195,6 +192,12 @@ static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const
 	return end_run(fd, side, op, call, n, self);
 }
 
+ssize_t np__fd_run(struct np_fd *fd, int side, const char *op, const char *call,
+		   attempt_fn *attempt, void *arg)
+{
+	return run(fd, side, op, call, attempt, arg);
+}
+
 /* Arguments that are not as they nearly always are: to be taken as they are. */
 static inline bool is_odd(const struct np_fd *fd, const void *buf, size_t size)
 {
@@ -318,15 +321,6 @@ ssize_t np_read(struct np_fd *fd, void *buf, size_t size)
 	return read_locked(fd, (struct buffer){ buf, size }, before, np__task_self());
 }
 
-/*
- * Urgent data that was taken is not reported any more, but still ends the read before it. So where
- * somebody may have taken some, a short read proves nothing from then on.
- */
-static void doubt_short_reads(struct np_fd *fd)
-{
-	atomic_store_explicit(&fd->may_be_drained, false, memory_order_relaxed);
-}
-
 struct vector {
 	const struct iovec *iov;
 	int count;
@@ -411,7 +405,7 @@ ssize_t np_recvmsg(struct np_fd *fd, struct msghdr *message, int flags)
 	if (!fd || !message)
 		return np__invalid("np_recvmsg: no handle, or no message");
 	if (flags & MSG_OOB)
-		doubt_short_reads(fd);
+		np__fd_doubt_short_reads(fd);
 	return run(fd, SIDE_READ, "read", "recvmsg", recvmsg_once, &arg);
 }
 
@@ -715,7 +709,7 @@ int np_wait(struct np_fd *fd, int mode)
 		return np__invalid("np_wait: no handle, or a mode other than NP_READ and NP_WRITE");
 	if (fd->is_blocking)
 		return np__fd_fail_outside(fd, NP_ENODEADLINE, "wait", NULL);
-	doubt_short_reads(fd); /* the caller reads by itself */
+	np__fd_doubt_short_reads(fd); /* the caller reads by itself */
 	n = run(fd, mode == NP_READ ? SIDE_READ : SIDE_WRITE, "wait", "poll", ask_poll, &events);
 	return n < 0 ? (int)n : 0;
 }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netpark/stream.h - more that streams can do: whole reads, many buffers, copies that the kernel
+ * makes, peeking, options.
+ *
+ * For handles of netpark/fd.h and netpark/net.h; what is said there about callers, references,
+ * deadlines and errors holds here. np_write() writes everything already, so there is no
+ * np_write_full(). Half-close and no-delay are in netpark/net.h.
+ *
+ * Urgent data and marks, as everything that has no call here, go through np_fd_control():
+ * ioctl(SIOCATMARK), send(MSG_OOB), setsockopt(2).
+ */
+#ifndef NETPARK_STREAM_H
+#define NETPARK_STREAM_H
+
+#include <netpark/base.h>
+#include <netpark/fd.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/**
+ * np_read_full() - read exactly @size bytes. Go: io.ReadFull
+ *
+ * Several np_read() in a row: what another task reads meanwhile it takes from the middle.
+ *
+ * Return: @size; 0 if the stream ended before the first byte; NP_EEOF if it ended after that; else
+ * the errors of np_read(). After any error a part of @buf may have been filled:
+ * np_read_full_counted() tells how much.
+ */
+NP_API ssize_t np_read_full(struct np_fd *fd, void *buf, size_t size);
+
+/** np_read_full_counted() - as np_read_full(), and *ret_read bytes are in @buf, in every case. */
+NP_API ssize_t np_read_full_counted(struct np_fd *fd, void *buf, size_t size, size_t *ret_read);
+
+/**
+ * np_peek() - look at what the next read of a socket will get, and leave it there
+ *
+ * Waits for the first byte as np_read() does, under the read deadline. It cannot wait for more than
+ * is there already: asked again, it returns the same at once. @size 0 returns 0 without a system
+ * call.
+ *
+ * Return: bytes; 0 at the end of the stream; errors of np_read(); -ENOTSOCK for what is no socket.
+ */
+NP_API ssize_t np_peek(struct np_fd *fd, void *buf, size_t size);
+
+/* ---- many buffers ------------------------------------------------------------------------- */
+
+struct iovec;
+
+/**
+ * struct np_buffers - bytes in pieces, to be consumed from the front. Go: net.Buffers
+ *
+ * The pieces and their array are the caller's. What has been consumed is gone from here: @iov
+ * points to the first piece that is left, which is shortened if a part of it went.
+ */
+struct np_buffers {
+	struct iovec *iov;
+	int count;
+};
+
+/** np_buffers_size() - bytes that are left; SIZE_MAX if that overflows. 0 for NULL. */
+NP_API size_t np_buffers_size(const struct np_buffers *buffers);
+
+/**
+ * np_buffers_write() - write all that is left in @buffers, and consume it. Go: Buffers.WriteTo
+ *
+ * To a stream as np_writev(), with as many pieces in each system call as it takes. To a message
+ * socket each piece is a message of its own, an empty one too.
+ *
+ * Return: the bytes written; or an error of np_writev(), after which @buffers has exactly what was
+ * not written, so the call may be made again with it.
+ */
+NP_API ssize_t np_buffers_write(struct np_fd *fd, struct np_buffers *buffers);
+
+/**
+ * np_buffers_read() - take up to @size bytes off the front into @buf. Go: Buffers.Read
+ *
+ * Copies within the program, and never waits. Return: bytes, 0 if none are left; -EINVAL for NULL.
+ */
+NP_API ssize_t np_buffers_read(struct np_buffers *buffers, void *buf, size_t size);
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+/**
+ * np_set_linger() - what np_close() does with bytes that the peer has not taken. Go: SetLinger
+ * @seconds: below 0: they are sent in the background (the default); 0: they are dropped, and a TCP
+ *           connection is reset; above 0: as below 0, but for that long at most where the system
+ *           knows that, as Linux does. Close returns at once in any case.
+ *
+ * Return: 0; NP_ECLOSED; -ENOTSOCK or another -errno.
+ */
+NP_API int np_set_linger(struct np_fd *fd, int seconds);
+
+/**
+ * np_set_read_buffer() - how much the kernel keeps for us to read. Go: SetReadBuffer
+ * @bytes: Linux takes twice as much, for its own use too, and no more than net.core.rmem_max
+ *
+ * It ends the system's own adjusting of that size. For large TCP windows set it on the listener.
+ * np_set_write_buffer() the same for what we write. Return: 0; NP_ECLOSED; -errno.
+ */
+NP_API int np_set_read_buffer(struct np_fd *fd, int bytes);
+NP_API int np_set_write_buffer(struct np_fd *fd, int bytes);
+
+/**
+ * np_set_option() - setsockopt(2) of an int. As np_fd_control(), it ends the shortcut of np_read().
+ *
+ * np_get_option() the same for getsockopt(2), without that. Return: 0; NP_ECLOSED; -errno.
+ */
+NP_API int np_set_option(struct np_fd *fd, int level, int option, int value);
+NP_API int np_get_option(struct np_fd *fd, int level, int option, int *ret_value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NETPARK_STREAM_H */
