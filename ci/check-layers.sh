@@ -17,7 +17,7 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock)\.h'
+base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
@@ -26,6 +26,7 @@ fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
 net="$fd|netpark/(net|reader|stream)\\.h|core/net/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
+storey 'include/netpark/prefix.h' 'netpark/(addr|base)\.h'
 storey 'include/netpark/runtime_poll.h include/netpark/park.h include/netpark/fd.h' 'netpark/base\.h'
 storey 'include/netpark/dump.h' 'netpark/base\.h'
 storey 'include/netpark/poll.h' 'netpark/(base|park|runtime_poll)\.h'
@@ -36,7 +37,7 @@ storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'include/netpark/reader.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
-storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
+storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"
 storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
@@ -48,7 +49,7 @@ storey 'core/net/*.[ch]' "$net"
 # A file that no storey names would go unchecked.
 for file in core/*.[chS]; do
 	case $file in
-	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*) ;;
+	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*) ;;
 	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/addr.c - addresses as values: parse, format, compare, and the kernel's form of them.
+ * core/addr.c - addresses as values: parse, format, compare.
  *
  * By hand, since the system's parsers are not of one mind: inet_aton takes "127.1" and octal, some
  * inet_pton take leading zeros. As strict as Go's.
@@ -17,25 +17,17 @@
 #include <string.h>
 #include <sys/un.h>
 
-#ifdef __linux__
-enum { HAS_ABSTRACT_NAMES = 1 };
-#else
-enum { HAS_ABSTRACT_NAMES = 0 };
-#endif
-
 enum { IPV6_GROUPS = 8, HOST_MAX = NP_ADDR_TEXT_MAX };
 
 /* What this system's socket addresses hold of a Unix name. */
 #define SUN_PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-_Static_assert(SUN_PATH_SIZE <= NP_ADDR_PATH_MAX, "struct np_addr holds every name there is");
-
 static const char NOT_AN_IP[] = "not an IP address (names are not looked up)";
-static const uint8_t MAPPED_PREFIX[12] = { [10] = 0xff, [11] = 0xff };
 
-static bool is_mapped(const struct np_addr *addr)
+/* Callers may have made the address themselves. */
+static size_t path_size(const struct np_addr *addr)
 {
-	return addr->family == NP_ADDR_IPV6 && memcmp(addr->ip, MAPPED_PREFIX, 12) == 0;
+	return addr->path_size < NP_ADDR_PATH_MAX ? addr->path_size : NP_ADDR_PATH_MAX;
 }
 
 static bool is_digit(char c)
@@ -168,8 +160,7 @@ static uint32_t parse_zone(const char *text)
 	return *text == '\0' ? index : 0;
 }
 
-/* Why @text is no IP literal, or NULL. */
-static const char *parse_ip(const char *text, struct np_addr *addr)
+const char *np__ip_parse(const char *text, struct np_addr *addr)
 {
 	const char *percent = strrchr(text, '%');
 	char host[HOST_MAX];
@@ -187,7 +178,7 @@ static const char *parse_ip(const char *text, struct np_addr *addr)
 		return NOT_AN_IP;
 	if (!percent)
 		return NULL;
-	if (is_mapped(addr))
+	if (np__addr_ipv4(addr))
 		return "zone on an IPv4 address";
 	addr->zone = parse_zone(percent + 1);
 	return addr->zone == 0 ? "no such zone" : NULL;
@@ -200,7 +191,7 @@ int np_ip_parse(const char *text, struct np_addr *ret_addr)
 
 	if (!text || !ret_addr)
 		return np__invalid("np_ip_parse: no text, or no place for the address");
-	reason = parse_ip(text, &addr);
+	reason = np__ip_parse(text, &addr);
 	if (reason)
 		return complain((struct complaint){ reason, text });
 	*ret_addr = addr;
@@ -301,7 +292,7 @@ static const char *parse_port(const char *text, uint16_t *port)
 /* Does the address fit a network of one family? A mapped address is one of IPv4. */
 static bool suits(const char *network, const struct np_addr *addr)
 {
-	bool is_v4 = addr->family == NP_ADDR_IPV4 || is_mapped(addr);
+	bool is_v4 = np__addr_ipv4(addr) != NULL;
 
 	switch (network[strlen(network) - 1]) {
 	case '4':
@@ -321,7 +312,7 @@ static const char *parse_host(const char *network, const char *host, struct np_a
 		*addr = (struct np_addr){ .family = NP_ADDR_WILDCARD };
 		return NULL;
 	}
-	reason = parse_ip(host, addr);
+	reason = np__ip_parse(host, addr);
 	if (!reason && !suits(network, addr))
 		reason = "no suitable address found";
 	return reason;
@@ -396,11 +387,6 @@ int np_addr_parse(const char *network, const char *text, struct np_addr *ret_add
 
 /* ---- format ------------------------------------------------------------------------------- */
 
-static int format_ipv4(const uint8_t ip[4], char *buf, size_t size)
-{
-	return snprintf(buf, size, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
-}
-
 static unsigned group(const uint8_t ip[16], int index)
 {
 	return (unsigned)ip[2 * index] << 8 | ip[2 * index + 1];
@@ -444,33 +430,42 @@ static void format_ipv6(const uint8_t ip[16], char *buf, size_t size)
 	}
 }
 
-static int format_ip(const struct np_addr *addr, char *buf, size_t size)
+int np_ip_format(const struct np_addr *addr, char *buf, size_t size)
 {
-	char ip[64];
+	const uint8_t *ip = addr ? np__addr_ipv4(addr) : NULL;
+	char text[INET6_ADDRSTRLEN];
 	char zone[IF_NAMESIZE];
 
-	if (addr->family == NP_ADDR_IPV4 || is_mapped(addr)) {
-		format_ipv4(addr->family == NP_ADDR_IPV4 ? addr->ip : addr->ip + 12, ip,
-			    sizeof(ip));
-		return snprintf(buf, size, "%s:%u", ip, addr->port);
-	}
-	format_ipv6(addr->ip, ip, sizeof(ip));
+	if (ip)
+		return snprintf(buf, size, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+	if (!addr || addr->family != NP_ADDR_IPV6)
+		return snprintf(buf, size, "%s", "");
+	format_ipv6(addr->ip, text, sizeof(text));
 	if (addr->zone == 0)
-		return snprintf(buf, size, "[%s]:%u", ip, addr->port);
+		return snprintf(buf, size, "%s", text);
 	if (!if_indextoname(addr->zone, zone))
 		snprintf(zone, sizeof(zone), "%u", (unsigned)addr->zone);
-	return snprintf(buf, size, "[%s%%%s]:%u", ip, zone, addr->port);
+	return snprintf(buf, size, "%s%%%s", text, zone);
+}
+
+static int format_ip_and_port(const struct np_addr *addr, char *buf, size_t size)
+{
+	char host[HOST_MAX];
+
+	np_ip_format(addr, host, sizeof(host));
+	return snprintf(buf, size, np__addr_ipv4(addr) ? "%s:%u" : "[%s]:%u", host, addr->port);
 }
 
 static int format_unix(const struct np_addr *addr, char *buf, size_t size)
 {
+	size_t length = path_size(addr);
 	char text[NP_ADDR_PATH_MAX + 1];
 
-	if (addr->path_size == 0)
+	if (length == 0)
 		return snprintf(buf, size, "%s", HAS_ABSTRACT_NAMES ? "@" : "");
-	for (int i = 0; i < addr->path_size && i < NP_ADDR_PATH_MAX; i++)
+	for (size_t i = 0; i < length; i++)
 		text[i] = (char)(addr->path[i] == '\0' ? '@' : addr->path[i]);
-	text[addr->path_size < NP_ADDR_PATH_MAX ? addr->path_size : NP_ADDR_PATH_MAX] = '\0';
+	text[length] = '\0';
 	return snprintf(buf, size, "%s", text);
 }
 
@@ -479,7 +474,7 @@ int np_addr_format(const struct np_addr *addr, char *buf, size_t size)
 	switch (addr ? addr->family : NP_ADDR_NONE) {
 	case NP_ADDR_IPV4:
 	case NP_ADDR_IPV6:
-		return format_ip(addr, buf, size);
+		return format_ip_and_port(addr, buf, size);
 	case NP_ADDR_UNIX:
 		return format_unix(addr, buf, size);
 	case NP_ADDR_WILDCARD:
@@ -491,113 +486,57 @@ int np_addr_format(const struct np_addr *addr, char *buf, size_t size)
 
 /* ---- compare ------------------------------------------------------------------------------ */
 
-bool np_addr_equal(const struct np_addr *a, const struct np_addr *b)
+static int sign(int difference)
+{
+	return (difference > 0) - (difference < 0);
+}
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* What comes after all that makes a name longer. */
+static int compare_paths(const struct np_addr *a, const struct np_addr *b)
+{
+	size_t size_a = path_size(a), size_b = path_size(b);
+	int order = memcmp(a->path, b->path, size_a < size_b ? size_a : size_b);
+
+	return order ? sign(order) : compare_numbers((uint32_t)size_a, (uint32_t)size_b);
+}
+
+/* Of one family, ports apart. */
+static int compare_hosts(const struct np_addr *a, const struct np_addr *b)
+{
+	int order = sign(memcmp(a->ip, b->ip, 16));
+
+	return order ? order : compare_numbers(a->zone, b->zone);
+}
+
+int np_addr_compare(const struct np_addr *a, const struct np_addr *b)
 {
 	const uint8_t *a4, *b4;
+	int order;
 
 	if (!a || !b)
-		return a == b;
-	a4 = a->family == NP_ADDR_IPV4 ? a->ip : is_mapped(a) ? a->ip + 12 : NULL;
-	b4 = b->family == NP_ADDR_IPV4 ? b->ip : is_mapped(b) ? b->ip + 12 : NULL;
-	if (a4 && b4)
-		return memcmp(a4, b4, 4) == 0 && a->port == b->port;
-	if (a->family != b->family)
-		return false;
-	switch (a->family) {
-	case NP_ADDR_IPV6:
-		return memcmp(a->ip, b->ip, 16) == 0 && a->zone == b->zone && a->port == b->port;
-	case NP_ADDR_UNIX:
-		return a->path_size == b->path_size && memcmp(a->path, b->path, a->path_size) == 0;
-	case NP_ADDR_WILDCARD:
-		return a->port == b->port;
-	default:
-		return true;
-	}
+		return (a != NULL) - (b != NULL);
+	a4 = np__addr_ipv4(a);
+	b4 = np__addr_ipv4(b);
+	order = compare_numbers(a4 ? NP_ADDR_IPV4 : a->family, b4 ? NP_ADDR_IPV4 : b->family);
+	if (order)
+		return order;
+	if (a4)
+		order = sign(memcmp(a4, b4, 4));
+	else if (a->family == NP_ADDR_UNIX)
+		return compare_paths(a, b);
+	else if (a->family == NP_ADDR_IPV6)
+		order = compare_hosts(a, b);
+	else if (a->family != NP_ADDR_WILDCARD)
+		return 0; /* nothing but a family */
+	return order ? order : compare_numbers(a->port, b->port);
 }
 
-/* ---- the kernel's form -------------------------------------------------------------------- */
-
-static int unix_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
-			    socklen_t *ret_length)
+bool np_addr_equal(const struct np_addr *a, const struct np_addr *b)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	bool is_path = addr->path_size > 0 && addr->path[0] != '\0';
-	size_t length = addr->path_size;
-
-	/* A path ends in NUL, an abstract name where the length says. */
-	if (length + is_path > sizeof(name.sun_path) || length > NP_ADDR_PATH_MAX)
-		return -EINVAL;
-	memcpy(name.sun_path, addr->path, length);
-	memcpy(ret, &name, sizeof(name));
-	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + is_path);
-	return 0;
-}
-
-int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
-			 socklen_t *ret_length)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (addr->family == NP_ADDR_IPV4) {
-		struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(addr->port) };
-
-		memcpy(&name.sin_addr, addr->ip, 4);
-		memcpy(ret, &name, sizeof(name));
-		*ret_length = sizeof(name);
-	} else if (addr->family == NP_ADDR_IPV6) {
-		struct sockaddr_in6 name = {
-			.sin6_family = AF_INET6,
-			.sin6_port = htons(addr->port),
-			.sin6_scope_id = addr->zone,
-		};
-
-		memcpy(&name.sin6_addr, addr->ip, 16);
-		memcpy(ret, &name, sizeof(name));
-		*ret_length = sizeof(name);
-	} else if (addr->family == NP_ADDR_UNIX) {
-		return unix_to_sockaddr(addr, ret, ret_length);
-	} else {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* The kernel counts a path's NUL or not, as it was given; an abstract name's NULs are its own. */
-static void unix_from_sockaddr(struct np_addr *ret, const struct sockaddr *sa, socklen_t length)
-{
-	const char *path = (const char *)sa + offsetof(struct sockaddr_un, sun_path);
-	size_t size = 0;
-
-	if (length > offsetof(struct sockaddr_un, sun_path))
-		size = length - offsetof(struct sockaddr_un, sun_path);
-	if (size > NP_ADDR_PATH_MAX)
-		size = NP_ADDR_PATH_MAX;
-	if (size > 0 && (path[0] != '\0' || !HAS_ABSTRACT_NAMES))
-		size = strnlen(path, size);
-	ret->family = NP_ADDR_UNIX;
-	ret->path_size = (uint8_t)size;
-	memcpy(ret->path, path, size);
-}
-
-void np__addr_from_sockaddr(struct np_addr *ret, const struct sockaddr *sa, socklen_t length)
-{
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-
-	*ret = (struct np_addr){ .family = NP_ADDR_NONE };
-	if (length < offsetof(struct sockaddr, sa_data))
-		return;
-	if (sa->sa_family == AF_UNIX) {
-		unix_from_sockaddr(ret, sa, length);
-	} else if (sa->sa_family == AF_INET && length >= sizeof(in)) {
-		memcpy(&in, sa, sizeof(in));
-		ret->family = NP_ADDR_IPV4;
-		ret->port = ntohs(in.sin_port);
-		memcpy(ret->ip, &in.sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6 && length >= sizeof(in6)) {
-		memcpy(&in6, sa, sizeof(in6));
-		ret->family = NP_ADDR_IPV6;
-		ret->port = ntohs(in6.sin6_port);
-		ret->zone = in6.sin6_scope_id;
-		memcpy(ret->ip, &in6.sin6_addr, 16);
-	}
+	return np_addr_compare(a, b) == 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/addr.h - struct np_addr to and from the kernel's socket addresses. */
+/* core/addr.h - addresses as the library's own files see them. */
 #ifndef NETPARK_CORE_ADDR_H
 #define NETPARK_CORE_ADDR_H
 
@@ -7,8 +7,20 @@
 
 #include <sys/socket.h>
 
+#ifdef __linux__
+enum { HAS_ABSTRACT_NAMES = 1 };
+#else
+enum { HAS_ABSTRACT_NAMES = 0 };
+#endif
+
 /* The constant that equals @network, or NULL for none: the caller's text may be gone tomorrow. */
 const char *np__network_name(const char *network);
+
+/* np_ip_parse() that records no failure. Why @text is no IP literal, or NULL. */
+const char *np__ip_parse(const char *text, struct np_addr *addr);
+
+/* The four bytes of an IPv4 address, also of a mapped one. NULL of others. */
+const uint8_t *np__addr_ipv4(const struct np_addr *addr);
 
 /*
  * The kernel's form. 0; -EINVAL for a Unix name that is too long here, and for families without one

@@ -12,6 +12,7 @@
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/poll.h>
+#include <netpark/prefix.h>
 #include <netpark/reader.h>
 #include <netpark/runtime_poll.h>
 #include <netpark/stream.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netpark/addr.h - network addresses: parsing, formatting, comparing. No name is looked up.
+ * netpark/addr.h - network addresses: parsing, formatting, comparing. No name is looked up. Ranges
+ * of IP addresses ("10.0.0.0/8") are in netpark/prefix.h.
  *
  * Networks are named "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix" (streams), "unixgram"
  * (datagrams) and "unixpacket" (SOCK_SEQPACKET). An address of TCP and UDP is host:port:
@@ -18,6 +19,8 @@
 #include <netpark/base.h>
 
 #include <stdbool.h>
+
+struct sockaddr; /* of <sys/socket.h> */
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,6 +82,75 @@ NP_API int np_addr_format(const struct np_addr *addr, char *buf, size_t size);
 
 /** Do two addresses mean the same? An IPv4-mapped IPv6 address equals its IPv4 one. */
 NP_API bool np_addr_equal(const struct np_addr *a, const struct np_addr *b);
+
+/**
+ * np_addr_compare() - an order of all addresses, for sorting and searching. Go: AddrPort.Compare
+ *
+ * By family as enum np_family has them, an IPv4-mapped address with IPv4; then by IP, zone and
+ * port as numbers, Unix names byte by byte with the shorter of two first. NULL is before all.
+ *
+ * Return: -1, 0 or 1; 0 exactly where np_addr_equal() is true.
+ */
+NP_API int np_addr_compare(const struct np_addr *a, const struct np_addr *b);
+
+/**
+ * np_addr_to_sockaddr() - the kernel's form, for system calls that a program makes itself
+ * @ret_name: @size bytes; a struct sockaddr_storage has room for every address
+ *
+ * Return: the length, as bind(2) takes it; -EINVAL for what has no form or more than one
+ * (NP_ADDR_NONE, NP_ADDR_WILDCARD), a Unix name too long for this system, too little room, NULL.
+ */
+NP_API int np_addr_to_sockaddr(const struct np_addr *addr, struct sockaddr *ret_name, size_t size);
+
+/**
+ * np_addr_from_sockaddr() - an address from the kernel's form, as getpeername(2) gives it
+ * @length: what the system call said
+ *
+ * An IPv4-mapped address stays one, see np_ip_unmap(). A flow label is lost.
+ *
+ * Return: 0; NP_EADDRESS for other families and what is cut short; -EINVAL for NULL.
+ */
+NP_API int np_addr_from_sockaddr(const struct sockaddr *name, size_t length,
+				 struct np_addr *ret_addr);
+
+/* ---- IP addresses, ports apart ------------------------------------------------------------ */
+
+/**
+ * np_ip_format() - the IP address alone, as np_ip_parse() reads it. Go: Addr.String
+ *
+ * As np_addr_format() writes it, without brackets and port: IPv4-mapped addresses dotted. "" for
+ * what is no IP address. Return: the length of the whole text, as snprintf(3).
+ */
+NP_API int np_ip_format(const struct np_addr *addr, char *buf, size_t size);
+
+/** np_ip_unmap() - an IPv4-mapped address becomes the IPv4 one, others stay. Go: Addr.Unmap */
+NP_API void np_ip_unmap(struct np_addr *addr);
+
+/*
+ * What kind of address is it? Go: the methods of netip.Addr. An IPv4-mapped address is judged as
+ * the IPv4 one, zones make no difference. False for what is no IP address, and for NULL.
+ */
+
+/** 0.0.0.0, ::, and NP_ADDR_WILDCARD: no address in particular */
+NP_API bool np_ip_is_unspecified(const struct np_addr *addr);
+
+/** 127.0.0.0/8, ::1: this host */
+NP_API bool np_ip_is_loopback(const struct np_addr *addr);
+
+/** 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7: for a site's own use */
+NP_API bool np_ip_is_private(const struct np_addr *addr);
+
+/** 169.254.0.0/16, fe80::/10: one link's. Go: IsLinkLocalUnicast */
+NP_API bool np_ip_is_link_local(const struct np_addr *addr);
+
+/** 224.0.0.0/4, ff00::/8: a group */
+NP_API bool np_ip_is_multicast(const struct np_addr *addr);
+
+/**
+ * One host's, not bound to this host or a link: none of unspecified, loopback, link-local and
+ * multicast, and not 255.255.255.255. A private address is one.
+ */
+NP_API bool np_ip_is_global_unicast(const struct np_addr *addr);
 
 /**
  * np_split_host_port() - "host:port" or "[host]:port" into its parts. Go: SplitHostPort

@@ -450,6 +450,60 @@ Test(addr, literals_are_accepted_exactly_when_the_system_accepts_them)
 	cr_assert_gt(accepted, 1000, "the generator makes good texts, too");
 }
 
+/*
+ * getaddrinfo(3) takes all that we take, and for the same address. Beyond that it takes what
+ * inet_aton(3) does ("1.2.3", "0x1.2.3.4", octal), which means IPv4.
+ */
+Test(addr, literals_mean_what_getaddrinfo_reads)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	uint64_t random = fixture_seed();
+	int both = 0, theirs_alone = 0;
+
+	for (int i = 0; i < 30000; i++) {
+		struct np_addr addr, their_addr;
+		struct addrinfo *theirs;
+		struct in_addr loose;
+		char text[64];
+		bool ours;
+
+		random_text(&random, text, sizeof(text));
+		ours = np_ip_parse(text, &addr) == 0;
+		if (getaddrinfo(text, NULL, &hints, &theirs) != 0) {
+			cr_assert_not(ours, "\"%s\"", text);
+			continue;
+		}
+		cr_assert_eq(
+			np_addr_from_sockaddr(theirs->ai_addr, theirs->ai_addrlen, &their_addr), 0);
+		freeaddrinfo(theirs);
+		if (ours) {
+			cr_assert(np_addr_equal(&addr, &their_addr), "\"%s\"", text);
+			both++;
+		} else {
+			cr_assert_eq(their_addr.family, NP_ADDR_IPV4, "\"%s\"", text);
+			cr_assert_eq(inet_aton(text, &loose), 1, "\"%s\"", text);
+			theirs_alone++;
+		}
+	}
+	cr_assert_gt(both, 1000, "the generator makes good texts, too");
+	cr_assert_gt(theirs_alone, 10);
+}
+
+Test(addr, getaddrinfo_is_known_to_take_more)
+{
+	static const char *const texts[] = { "1.2.3", "0x1.2.3.4", "01.2.3.4", "1" };
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct addrinfo *theirs;
+		struct np_addr addr;
+
+		cr_assert_eq(getaddrinfo(texts[i], NULL, &hints, &theirs), 0, "%s", texts[i]);
+		freeaddrinfo(theirs);
+		cr_assert_eq(np_ip_parse(texts[i], &addr), NP_EADDRESS, "%s", texts[i]);
+	}
+}
+
 Test(addr, random_bytes_are_refused_or_read_back_and_never_more)
 {
 	uint64_t random = fixture_seed();
