@@ -23,7 +23,7 @@ poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|po
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(net|reader|stream)\\.h|core/net/[a-z_]+\\.h"
+net="$fd|netpark/(net|reader|stream|unix)\\.h|core/net/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
 storey 'include/netpark/prefix.h' 'netpark/(addr|base)\.h'
@@ -36,6 +36,7 @@ storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'include/netpark/reader.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
+storey 'include/netpark/unix.h' 'netpark/(base|fd)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
 storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch]' "$seam"

@@ -95,7 +95,6 @@ int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 	return 0;
 }
 
-#ifdef SO_PROTOCOL
 /* TLS in the kernel and the like: records end reads. */
 static bool has_upper_layer(int sysfd)
 {
@@ -110,43 +109,67 @@ static bool has_upper_layer(int sysfd)
 #endif
 }
 
-/* MPTCP, SCTP and SMC are streams over IP too; what is known about TCP is not known about them. */
-static bool is_tcp(int sysfd)
+/* IPPROTO_..., or -1 where the system does not tell. */
+static int protocol_of(int sysfd)
 {
-	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
-	socklen_t name_length = sizeof(name);
-	int protocol = 0;
+#ifdef SO_PROTOCOL
+	int protocol;
 	socklen_t length = sizeof(protocol);
 
-	return getsockname(sysfd, (struct sockaddr *)&name, &name_length) == 0 &&
-	       (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
-	       getsockopt(sysfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
-	       protocol == IPPROTO_TCP && !has_upper_layer(sysfd);
-}
+	return getsockopt(sysfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 ? protocol : -1;
 #else
-static bool is_tcp(int sysfd)
-{
 	(void)sysfd;
-	return false;
-}
+	return -1;
 #endif
+}
 
-/* What a socket is, from the socket itself. */
-static int inspect_socket(struct np_fd *fd)
+/* As np_listen() and np_dial() name it, if they make such. */
+static const char *network_of(int family, int type, int protocol)
 {
-	int type = 0;
-	int listening = 0;
-	socklen_t length = sizeof(type);
+	if (family == AF_UNIX)
+		return type == SOCK_STREAM      ? "unix"
+		       : type == SOCK_DGRAM     ? "unixgram"
+		       : type == SOCK_SEQPACKET ? "unixpacket"
+						: "socket";
+	if (family != AF_INET && family != AF_INET6)
+		return "socket";
+	if (type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol < 0))
+		return "tcp";
+	return type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol < 0) ? "udp" : "socket";
+}
 
-	if (getsockopt(fd->sysfd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+/* Whom texts name: the peer, or what a listener listens on. 0 for nobody. */
+static socklen_t find_name(int sysfd, bool is_listener, struct sockaddr_storage *name)
+{
+	socklen_t length = sizeof(*name);
+	int failed = is_listener ? getsockname(sysfd, (struct sockaddr *)name, &length)
+				 : getpeername(sysfd, (struct sockaddr *)name, &length);
+
+	return failed || length > sizeof(*name) ? 0 : length;
+}
+
+/* What a socket is, from the socket itself. 0 or -errno. */
+static int inspect_socket(int sysfd, struct fd_kind *kind, struct sockaddr_storage *name)
+{
+	int type = 0, listening = 0;
+	int protocol = protocol_of(sysfd);
+	socklen_t length = sizeof(type);
+	socklen_t name_length = sizeof(*name);
+
+	if (getsockopt(sysfd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
 		return -errno;
 	length = sizeof(listening);
-	if (getsockopt(fd->sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0)
-		fd->is_listener = listening != 0;
-	np__sys_adopt_socket(fd->sysfd);
-	fd->is_socket = true;
-	fd->is_stream = type == SOCK_STREAM;
-	atomic_store(&fd->may_be_drained, fd->is_stream && is_tcp(fd->sysfd));
+	if (getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0)
+		kind->is_listener = listening != 0;
+	if (getsockname(sysfd, (struct sockaddr *)name, &name_length) < 0)
+		name->ss_family = AF_UNSPEC;
+	kind->network = network_of(name->ss_family, type, protocol);
+	kind->is_stream = type == SOCK_STREAM;
+	/* What is known about TCP is not known about MPTCP, SCTP and SMC. */
+	kind->is_tcp = kind->is_stream && strcmp(kind->network, "tcp") == 0 &&
+		       protocol == IPPROTO_TCP && !has_upper_layer(sysfd);
+	kind->name_length = find_name(sysfd, kind->is_listener, name);
+	kind->name = (const struct sockaddr *)name;
 	return 0;
 }
 
@@ -177,37 +200,18 @@ static int make_pollable(struct np_fd *fd)
 	return error == -EPERM ? 0 : error;
 }
 
-static struct np_fd *allocate_file(int sysfd, unsigned flags, const char *path)
-{
-	const struct fd_kind file = { .network = "file" };
-	const struct fd_kind named = {
-		.network = "file",
-		.path = path,
-	};
-	struct np_fd *fd = allocate(sysfd, path ? &named : &file);
-
-	if (!fd)
-		return NULL;
-	fd->is_stream = true;
-	atomic_init(&fd->is_exposed, true);
-	fd->is_blocking = flags & NP_FD_BLOCKING;
-	fd->is_borrowed = flags & NP_FD_BORROWED;
-	return fd;
-}
-
-/* What it is, and what can be done with it. */
-static int inspect(struct np_fd *fd, const struct stat *status)
+/* Make it what can be waited for, as far as it can. */
+static int adopt(struct np_fd *fd, const struct stat *status)
 {
 	int error = 0;
 
-	if (S_ISSOCK(status->st_mode)) {
-		fd->network = "socket";
-		error = inspect_socket(fd);
+	if (fd->is_socket) {
+		np__sys_adopt_socket(fd->sysfd);
 	} else if (!(status->st_mode & S_IFMT)) {
 		fd->is_emptied = np__sys_read_takes_all(fd->sysfd);
 		atomic_store(&fd->may_be_drained, fd->is_emptied);
 	}
-	if (!error && !fd->is_blocking)
+	if (!fd->is_blocking)
 		error = make_pollable(fd);
 	if (!error && fd->is_borrowed && fd->is_blocking)
 		error = -EPERM;
@@ -224,16 +228,27 @@ static int inspect(struct np_fd *fd, const struct stat *status)
 
 int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_fd)
 {
+	struct fd_kind kind = { .network = "file", .is_stream = true, .path = path };
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	struct stat status;
 	struct np_fd *fd;
-	int error;
+	int error = 0;
 
 	if (fstat(sysfd, &status) < 0)
 		return np__fail(-errno, "open", "file")->error;
-	fd = allocate_file(sysfd, flags, path);
+	if (S_ISSOCK(status.st_mode))
+		error = inspect_socket(sysfd, &kind, &name);
+	if (error)
+		return np__fail(error, "open", "socket")->error;
+	fd = allocate(sysfd, &kind);
 	if (!fd)
 		return -ENOMEM;
-	error = inspect(fd, &status);
+	fd->is_socket = S_ISSOCK(status.st_mode);
+	fd->is_stream = kind.is_stream;
+	atomic_init(&fd->is_exposed, true);
+	fd->is_blocking = flags & NP_FD_BLOCKING;
+	fd->is_borrowed = flags & NP_FD_BORROWED;
+	error = adopt(fd, &status);
 	if (error) {
 		np__fd_fail_outside(fd, error, "open", NULL);
 		free(fd);

@@ -46,7 +46,7 @@ struct np_fd {
 	atomic_uint handles;
 	atomic_uint refs;
 
-	/* constant again, and no call that succeeds looks at it */
+	/* constant again but for before_close, and no call that succeeds looks at it */
 	unsigned generation;                    /* np__fork_generation() */
 	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */

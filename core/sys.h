@@ -14,6 +14,7 @@
 
 int np__sys_pipe(int fds[2]);
 int np__sys_socket(int family, int type, int protocol);
+int np__sys_socketpair(int type, int fds[2]); /* of AF_UNIX */
 
 /* As accept(2) with EINTR retried. */
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length);

@@ -24,6 +24,11 @@ int np__sys_socket(int family, int type, int protocol)
 	return fd < 0 ? -errno : fd;
 }
 
+int np__sys_socketpair(int type, int fds[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ? -errno : 0;
+}
+
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
 {
 	int fd;

@@ -50,19 +50,16 @@ static bool is_stillborn(socklen_t length)
 #endif
 }
 
-int np__sys_pipe(int fds[2])
+/* Finish both, or close both. */
+static int finish_pair(int ends[2], int (*finish_one)(int fd), int fds[2])
 {
-	int ends[2];
-	int error;
+	int error = finish_one(ends[0]);
 
-	if (pipe(ends) < 0)
-		return -errno;
-	error = finish(ends[0]);
 	if (error < 0) {
 		close(ends[1]);
 		return error;
 	}
-	error = finish(ends[1]);
+	error = finish_one(ends[1]);
 	if (error < 0) {
 		close(ends[0]);
 		return error;
@@ -70,6 +67,21 @@ int np__sys_pipe(int fds[2])
 	fds[0] = ends[0];
 	fds[1] = ends[1];
 	return 0;
+}
+
+int np__sys_pipe(int fds[2])
+{
+	int ends[2];
+
+	return pipe(ends) < 0 ? -errno : finish_pair(ends, finish, fds);
+}
+
+int np__sys_socketpair(int type, int fds[2])
+{
+	int ends[2];
+
+	return socketpair(AF_UNIX, type, 0, ends) < 0 ? -errno
+						      : finish_pair(ends, finish_socket, fds);
 }
 
 int np__sys_socket(int family, int type, int protocol)

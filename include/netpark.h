@@ -17,6 +17,7 @@
 #include <netpark/runtime_poll.h>
 #include <netpark/stream.h>
 #include <netpark/sync.h>
+#include <netpark/unix.h>
 #include <netpark/version.h>
 
 #endif /* NETPARK_H */

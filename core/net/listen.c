@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/net/listen.c - listeners, and what they accept. */
 #include <netpark/net.h>
+#include <netpark/unix.h>
 
 #include "core/addr.h"
 #include "core/failure.h"
@@ -50,6 +51,21 @@ static void unlink_path(struct np_fd *listener)
 	memcpy(path, addr.path, addr.path_size);
 	path[addr.path_size] = '\0';
 	unlink(path);
+}
+
+int np_set_unlink_on_close(struct np_fd *listener, bool unlinks)
+{
+	int error;
+
+	if (!listener || !listener->is_listener || strncmp(listener->network, "unix", 4) != 0)
+		return np__invalid("np_set_unlink_on_close: no listener of a Unix network");
+	error = np__fd_incref(listener, "set");
+	if (error)
+		return error;
+	/* Whoever closes looks after the last reference, so after this. */
+	__atomic_store_n(&listener->before_close, unlinks ? unlink_path : NULL, __ATOMIC_RELAXED);
+	np__fd_decref(listener);
+	return 0;
 }
 
 /* The port that was asked for as 0 is known now. A Unix name is what it was. */

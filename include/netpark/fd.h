@@ -80,6 +80,10 @@ enum np_fd_flags {
  * cannot poll (regular files, directories) gets its old mode back and works as a blocking handle,
  * whose deadlines are NP_ENODEADLINE.
  *
+ * A socket is what it is found to be, wherever it comes from: a listener, a connection of "tcp",
+ * "udp", "unix", "unixgram" or "unixpacket", with the addresses it has now. Its options stay as
+ * they are. A Unix listener keeps its path when it is closed, see np_set_unlink_on_close().
+ *
  * Return: 0; -EBADF; -EINVAL for unknown flags or both of them; -EEXIST if the poller holds that
  * number already; -ENOMEM, -ENOSPC; -EMFILE, -ENFILE where the default poller could not be made.
  */

@@ -330,7 +330,7 @@ Test(stream_faults, a_close_that_fails_says_so_and_has_closed)
 	fault_spoil("close", 1, 1, EIO);
 	cr_assert_eq(np_close(fds[0]), -EIO);
 	np_error_text(-EIO, text, sizeof(text));
-	cr_assert_eq(strncmp(text, "close socket: close: ", 21), 0, "%s", text);
+	cr_assert_eq(strncmp(text, "close unix @: close: ", 21), 0, "%s", text);
 	cr_assert_eq(fault_calls("close"), 1);
 	fault_clear();
 	cr_assert_eq(np_read(other, &byte, 1), NP_ECLOSED);

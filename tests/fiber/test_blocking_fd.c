@@ -381,7 +381,7 @@ static int read_reset(void *arg)
 	(void)arg;
 	cr_assert_eq(call_read_once(shared), -ECONNRESET);
 	np_error_text(-ECONNRESET, text, sizeof(text));
-	cr_assert(strstr(text, "read socket"), "%s", text);
+	cr_assert(strstr(text, "read tcp"), "%s", text);
 	cr_assert(strstr(text, "reset by peer"), "%s", text);
 	return 0;
 }

@@ -464,7 +464,7 @@ Test(reader, a_line_that_was_too_late_goes_on_where_it_was)
 	FIXTURE_UNTIL(np_fd_control(fds[0], count_unread, NULL) == 0 && fixture_parked() == 1);
 	cr_assert_eq(np_set_read_deadline(fds[0], -1), 0);
 	cr_assert_eq(call_finish(&call.call), NP_EDEADLINE);
-	cr_assert_str_eq(call.call.text, "read socket @: i/o timeout");
+	cr_assert_str_eq(call.call.text, "read unix @->@: i/o timeout");
 	cr_assert_eq(np_reader_buffered(&reader, NULL), 3);
 
 	cr_assert_eq(np_set_read_deadline(fds[0], 0), 0);
@@ -493,11 +493,11 @@ Test(reader, failures_of_its_own_are_told_as_those_of_a_read)
 	stream_say(&stream, "long line");
 	cr_assert_eq(np_reader_read_line(&stream.reader, &data, NULL), NP_ELIMIT);
 	np_error_text(NP_ELIMIT, text, sizeof(text));
-	cr_assert_str_eq(text, "read socket: longer than the limit");
+	cr_assert_str_eq(text, "read unix @: longer than the limit");
 	stream_end(&stream);
 	cr_assert_eq(np_reader_discard(&stream.reader, 10, NULL), NP_EEOF);
 	np_error_text(NP_EEOF, text, sizeof(text));
-	cr_assert_str_eq(text, "read socket: unexpected end of stream");
+	cr_assert_str_eq(text, "read unix @: unexpected end of stream");
 	stream_close(&stream);
 }
 

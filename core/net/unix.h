@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* core/net/unix.h - what the files about Unix sockets share. */
+#ifndef NETPARK_CORE_NET_UNIX_H
+#define NETPARK_CORE_NET_UNIX_H
+
+#include <stdbool.h>
+
+struct np_fd;
+
+/* A socket of "unix", "unixgram" or "unixpacket"? */
+bool np__fd_is_unix(const struct np_fd *fd);
+
+#endif /* NETPARK_CORE_NET_UNIX_H */
