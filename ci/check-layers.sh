@@ -17,13 +17,13 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock)\.h'
-seam="$base|netpark/park\\.h|core/(task|failure)\\.h"
+base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock|thread)\.h'
+seam="$base|netpark/park\\.h|core/(task|failure|detach)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(net|reader|stream|unix)\\.h|core/net/[a-z_]+\\.h"
+net="$fd|netpark/(net|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
 storey 'include/netpark/prefix.h' 'netpark/(addr|base)\.h'
@@ -33,13 +33,14 @@ storey 'include/netpark/poll.h' 'netpark/(base|park|runtime_poll)\.h'
 storey 'include/netpark/sync.h' 'netpark/base\.h'
 storey 'include/netpark/channel.h' 'netpark/(base|sync)\.h'
 storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
-storey 'include/netpark/net.h' 'netpark/(base|addr|fd)\.h'
 storey 'include/netpark/reader.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/unix.h' 'netpark/(base|fd)\.h'
+storey 'include/netpark/net.h' 'netpark/(base|addr|fd|resolve)\.h'
+storey 'include/netpark/resolve.h' 'netpark/(base|addr)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
-storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch]' "$base|core/failure\\.h"
-storey 'core/task.[ch] core/failure.[ch]' "$seam"
+storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch] core/thread.[ch]' "$base|core/failure\\.h"
+storey 'core/task.[ch] core/failure.[ch] core/detach.[ch]' "$seam"
 storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
 storey 'core/sync/*.[ch]' "$sync"
@@ -50,7 +51,7 @@ storey 'core/net/*.[ch]' "$net"
 # A file that no storey names would go unchecked.
 for file in core/*.[chS]; do
 	case $file in
-	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*) ;;
+	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*|core/thread.*|core/detach.*) ;;
 	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;

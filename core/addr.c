@@ -268,8 +268,8 @@ int np_join_host_port(const char *host, const char *port, char *buf, size_t size
 	return snprintf(buf, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-/* Why it is no port, or NULL. None is 0; a sign is allowed, as Go does. */
-static const char *parse_port(const char *text, uint16_t *port)
+/* A sign is allowed, as Go does. */
+const char *np__port_parse(const char *text, uint16_t *port)
 {
 	bool negative = *text == '-';
 	long value = 0;
@@ -289,8 +289,7 @@ static const char *parse_port(const char *text, uint16_t *port)
 	return NULL;
 }
 
-/* Does the address fit a network of one family? A mapped address is one of IPv4. */
-static bool suits(const char *network, const struct np_addr *addr)
+bool np__addr_suits(const struct np_addr *addr, const char *network)
 {
 	bool is_v4 = np__addr_ipv4(addr) != NULL;
 
@@ -313,7 +312,7 @@ static const char *parse_host(const char *network, const char *host, struct np_a
 		return NULL;
 	}
 	reason = np__ip_parse(host, addr);
-	if (!reason && !suits(network, addr))
+	if (!reason && !np__addr_suits(addr, network))
 		reason = "no suitable address found";
 	return reason;
 }
@@ -326,7 +325,7 @@ static int parse_ip_and_port(const char *network, const char *text, struct np_ad
 	uint16_t number = 0;
 
 	if (!complaint.reason)
-		complaint = (struct complaint){ parse_port(port.start, &number), port.start };
+		complaint = (struct complaint){ np__port_parse(port.start, &number), port.start };
 	if (!complaint.reason && host.length >= sizeof(buf))
 		complaint = (struct complaint){ NOT_AN_IP, text };
 	if (complaint.reason)

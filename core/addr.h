@@ -22,6 +22,12 @@ const char *np__ip_parse(const char *text, struct np_addr *addr);
 /* The four bytes of an IPv4 address, also of a mapped one. NULL of others. */
 const uint8_t *np__addr_ipv4(const struct np_addr *addr);
 
+/* Why @text is no port, or NULL. None is 0. */
+const char *np__port_parse(const char *text, uint16_t *port);
+
+/* Does the address fit a network of one family? An IPv4-mapped address is one of IPv4. */
+bool np__addr_suits(const struct np_addr *addr, const char *network);
+
 /*
  * The kernel's form. 0; -EINVAL for a Unix name that is too long here, and for families without one
  * form (NP_ADDR_NONE, NP_ADDR_WILDCARD).

@@ -79,6 +79,7 @@ struct np_failure *np__fail(int error, const char *op, const char *network)
 	failure->network = network;
 	failure->call = NULL;
 	failure->reason = NULL;
+	failure->is_lookup = false;
 	failure->source.family = NP_ADDR_NONE;
 	failure->address.family = NP_ADDR_NONE;
 	failure->input[0] = '\0';
@@ -104,6 +105,15 @@ int np__fail_input(int error, const char *reason, const char *input)
 
 	failure->reason = reason;
 	snprintf(failure->input, sizeof(failure->input), "%s", input);
+	return error;
+}
+
+int np__fail_lookup(int error, const char *host)
+{
+	struct np_failure *failure = np__fail(error, NULL, NULL);
+
+	failure->is_lookup = true;
+	snprintf(failure->input, sizeof(failure->input), "%s", host);
 	return error;
 }
 
@@ -172,6 +182,8 @@ int np_error_text(int error, char *buf, size_t size)
 	}
 	if (failure->op)
 		append_operation(&text, failure);
+	if (failure->is_lookup)
+		np__text_print(&text, "lookup %s: ", failure->input);
 	if (failure->reason)
 		append_input_error(&text, failure);
 	else

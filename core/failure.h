@@ -11,6 +11,7 @@
 #include <netpark/addr.h>
 
 #include <errno.h>
+#include <stdbool.h>
 
 struct np_task;
 
@@ -25,6 +26,7 @@ struct np_failure {
 	struct np_addr address;
 	char input[NP_ADDR_TEXT_MAX]; /* for errors about it: what the caller wrote, cut to fit; or,
 					 where nothing of it is wrong, a file's path */
+	bool is_lookup; /* of the host that input names: "lookup no.such.host: no such host" */
 };
 
 /*
@@ -35,6 +37,9 @@ struct np_failure *np__fail(int error, const char *op, const char *network);
 
 /* The failure to understand @input, for @reason. Returns @error. */
 int np__fail_input(int error, const char *reason, const char *input);
+
+/* The failure to look @host up. Returns @error. */
+int np__fail_lookup(int error, const char *host);
 
 /*
  * A call of @task has failed without parking: np__task_spend(), which leaves its record alone, as

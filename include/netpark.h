@@ -14,6 +14,7 @@
 #include <netpark/poll.h>
 #include <netpark/prefix.h>
 #include <netpark/reader.h>
+#include <netpark/resolve.h>
 #include <netpark/runtime_poll.h>
 #include <netpark/stream.h>
 #include <netpark/sync.h>

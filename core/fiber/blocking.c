@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* core/fiber/blocking.c - threads for calls that block: started when there is none idle. */
+/*
+ * core/fiber/blocking.c - threads for calls that block: started when there is none idle.
+ *
+ * The end of a runtime waits for them, since fibers wait for what they do; but not for those that
+ * have a detached call: its fiber has given up, or there would be no end. The pool is theirs then.
+ */
+#include "core/detach.h"
 #include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
 #include "core/fork.h"
@@ -12,25 +18,61 @@ enum { DEFAULT_THREADS = 64 };
 
 /* On the stack of the fiber that waits for it. */
 struct job {
-	struct job *next;
+	struct np_detached call; /* first; without a drop(): with its run() it may be gone */
 	int (*fn)(void *arg);
 	void *arg;
 	int result;
 	struct ticket ticket;
 };
 
+struct call_queue {
+	struct np_detached *first, **end;
+};
+
 struct blocking_pool {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a job, or the end */
-	pthread_cond_t gone;    /* a thread has ended */
-	struct job *first, **end;
-	const struct processors *processors;
+	pthread_cond_t changed; /* a call, or the end */
+	pthread_cond_t gone;    /* a thread has ended, or has a detached call */
+	struct call_queue calls;
+	const struct processors *processors; /* until the end */
 	unsigned most;
 	unsigned threads;
-	int idle;      /* less the jobs that are there for them, or for whoever is done first */
+	int idle;      /* less the calls that are there for them, or for whoever is done first */
 	unsigned jobs; /* whose fibers have not been made ready */
 	bool ending;
+
+	/* Detached calls: not on all threads, they would keep the jobs waiting as long as a name
+	 * server is silent. */
+	unsigned detached;           /* in calls, or running */
+	struct call_queue held_back; /* not yet in calls */
+	struct np_detached *running; /* linked; without order */
+	bool is_orphan;              /* its last thread frees it */
 };
+
+static void queue_init(struct call_queue *queue)
+{
+	queue->first = NULL;
+	queue->end = &queue->first;
+}
+
+static void queue_append(struct call_queue *queue, struct np_detached *call)
+{
+	call->next = NULL;
+	*queue->end = call;
+	queue->end = &call->next;
+}
+
+static struct np_detached *queue_take(struct call_queue *queue)
+{
+	struct np_detached *call = queue->first;
+
+	if (call) {
+		queue->first = call->next;
+		if (!queue->first)
+			queue->end = &queue->first;
+	}
+	return call;
+}
 
 int np__blocking_create(unsigned threads, const struct processors *processors,
 			struct blocking_pool **ret_pool)
@@ -42,25 +84,55 @@ int np__blocking_create(unsigned threads, const struct processors *processors,
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
 	pthread_cond_init(&pool->gone, NULL);
-	pool->end = &pool->first;
+	queue_init(&pool->calls);
+	queue_init(&pool->held_back);
 	pool->processors = processors;
 	pool->most = threads ? threads : DEFAULT_THREADS;
 	*ret_pool = pool;
 	return 0;
 }
 
-void np__blocking_destroy(struct blocking_pool *pool)
+static void free_pool(struct blocking_pool *pool)
 {
-	pthread_mutex_lock(&pool->lock);
-	pool->ending = true;
-	pthread_cond_broadcast(&pool->changed);
-	while (pool->threads > 0)
-		pthread_cond_wait(&pool->gone, &pool->lock);
-	pthread_mutex_unlock(&pool->lock);
 	pthread_cond_destroy(&pool->gone);
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+static unsigned count_running(const struct blocking_pool *pool)
+{
+	unsigned count = 0;
+
+	for (const struct np_detached *call = pool->running; call; call = call->next)
+		count++;
+	return count;
+}
+
+void np__blocking_destroy(struct blocking_pool *pool)
+{
+	unsigned left;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->ending = true;
+	pthread_cond_broadcast(&pool->changed);
+	while (pool->threads > count_running(pool))
+		pthread_cond_wait(&pool->gone, &pool->lock);
+	left = pool->threads;
+	pool->is_orphan = left > 0;
+	np__stragglers_add(left);
+	pthread_mutex_unlock(&pool->lock);
+	if (left == 0)
+		free_pool(pool);
+}
+
+/* Is any of them, from @call on, waited for? Those without drop() count as jobs. */
+static bool is_any_waited_for(const struct np_detached *call)
+{
+	for (; call; call = call->next)
+		if (call->drop && !np__detached_is_abandoned(call))
+			return true;
+	return false;
 }
 
 bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads)
@@ -68,61 +140,99 @@ bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads)
 	bool is_idle;
 
 	pthread_mutex_lock(&pool->lock);
-	is_idle = pool->jobs == 0;
+	is_idle = pool->jobs == 0 && !is_any_waited_for(pool->calls.first) &&
+		  !is_any_waited_for(pool->held_back.first) && !is_any_waited_for(pool->running);
 	*threads += pool->threads;
 	pthread_mutex_unlock(&pool->lock);
 	return is_idle;
 }
 
-/* Under lock, which is released meanwhile. NULL at the end. */
-static struct job *next_job(struct blocking_pool *pool)
-{
-	struct job *job;
+/* ---- its threads -------------------------------------------------------------------------- */
 
-	while (!pool->first && !pool->ending)
+/* Under lock, which is released meanwhile. NULL at the end. */
+static struct np_detached *next_call(struct blocking_pool *pool)
+{
+	while (!pool->calls.first && !pool->ending)
 		pthread_cond_wait(&pool->changed, &pool->lock);
-	job = pool->first;
-	if (job) {
-		pool->first = job->next;
-		if (!pool->first)
-			pool->end = &pool->first;
-	}
-	return job;
+	return queue_take(&pool->calls);
 }
 
-static void perform(struct job *job)
+/* Under lock, which is released meanwhile. */
+static void perform_job(struct blocking_pool *pool, struct np_detached *call)
 {
-	struct task_list ready = { .head = NULL };
-	unsigned generation = np__fork_generation();
+	pthread_mutex_unlock(&pool->lock);
+	call->run(call);
+	pthread_mutex_lock(&pool->lock);
+	pool->jobs--;
+}
 
-	job->result = job->fn(job->arg);
-	if (generation != np__fork_generation())
-		np__runtime_end_child();
-	np__ticket_take(&job->ticket, 0, &ready); /* with it the job may be gone */
-	np_ready(ready.head);
+static void take_out(struct blocking_pool *pool, const struct np_detached *call)
+{
+	struct np_detached **link = &pool->running;
+
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+}
+
+/* The same. Its share of the threads goes to the next that was held back. */
+static void perform_detached(struct blocking_pool *pool, struct np_detached *call)
+{
+	struct np_detached *next;
+
+	call->next = pool->running;
+	pool->running = call;
+	pthread_cond_signal(&pool->gone);
+	pthread_mutex_unlock(&pool->lock);
+	call->run(call);
+	pthread_mutex_lock(&pool->lock);
+	take_out(pool, call);
+	next = queue_take(&pool->held_back);
+	if (next) {
+		queue_append(&pool->calls, next);
+		pool->idle--;
+	} else {
+		pool->detached--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	call->drop(call);
+	pthread_mutex_lock(&pool->lock);
+}
+
+/* Under lock, which is given. */
+static void leave(struct blocking_pool *pool)
+{
+	bool is_last, is_orphan = pool->is_orphan;
+
+	pool->threads--;
+	is_last = pool->threads == 0;
+	pthread_cond_signal(&pool->gone);
+	pthread_mutex_unlock(&pool->lock);
+	if (is_orphan && is_last)
+		free_pool(pool);
+	if (is_orphan)
+		np__straggler_ends();
 }
 
 static void *run_thread(void *arg)
 {
 	struct blocking_pool *pool = arg;
-	struct job *job;
+	struct np_detached *call;
 
 	np__sys_processors_set(pool->processors); /* who started it may be bound to one */
 	pthread_mutex_lock(&pool->lock);
-	while ((job = next_job(pool))) {
-		pthread_mutex_unlock(&pool->lock);
-		perform(job);
-		pthread_mutex_lock(&pool->lock);
+	while ((call = next_call(pool))) {
+		if (call->drop)
+			perform_detached(pool, call);
+		else
+			perform_job(pool, call);
 		pool->idle++;
-		pool->jobs--;
 	}
-	pool->threads--;
-	pthread_cond_signal(&pool->gone);
-	pthread_mutex_unlock(&pool->lock);
+	leave(pool);
 	return NULL;
 }
 
-/* Under lock. Somebody who will do one more job; 0, or an error if there is nobody at all. */
+/* Under lock. Somebody who will do one more call; 0, or an error if there is nobody at all. */
 static int find_thread(struct blocking_pool *pool)
 {
 	pthread_t thread;
@@ -142,20 +252,69 @@ static int find_thread(struct blocking_pool *pool)
 	return 0;
 }
 
-static int submit(struct blocking_pool *pool, struct job *job)
+/* Under lock. */
+static int submit(struct blocking_pool *pool, struct np_detached *call)
+{
+	int error = find_thread(pool);
+
+	if (!error) {
+		queue_append(&pool->calls, call);
+		pthread_cond_signal(&pool->changed);
+	}
+	return error;
+}
+
+/* ---- detached calls ----------------------------------------------------------------------- */
+
+static int submit_detached(struct blocking_pool *pool, struct np_detached *call)
+{
+	int error = 0;
+
+	if (pool->detached >= (pool->most + 1) / 2) {
+		queue_append(&pool->held_back, call);
+		return 0;
+	}
+	error = submit(pool, call);
+	if (!error)
+		pool->detached++;
+	return error;
+}
+
+int np__blocking_detach(struct blocking_pool *pool, struct np_detached *call)
 {
 	int error;
 
 	pthread_mutex_lock(&pool->lock);
-	error = find_thread(pool);
-	if (!error) {
-		*pool->end = job;
-		pool->end = &job->next;
-		pool->jobs++;
-		pthread_cond_signal(&pool->changed);
-	}
+	error = submit_detached(pool, call);
 	pthread_mutex_unlock(&pool->lock);
 	return error;
+}
+
+/* ---- jobs, which are waited for ----------------------------------------------------------- */
+
+static int submit_job(struct blocking_pool *pool, struct job *job)
+{
+	int error;
+
+	pthread_mutex_lock(&pool->lock);
+	error = submit(pool, &job->call);
+	if (!error)
+		pool->jobs++;
+	pthread_mutex_unlock(&pool->lock);
+	return error;
+}
+
+static void run_job(struct np_detached *self)
+{
+	struct job *job = container_of(self, struct job, call);
+	struct task_list ready = { .head = NULL };
+	unsigned generation = np__fork_generation();
+
+	job->result = job->fn(job->arg);
+	if (generation != np__fork_generation())
+		np__runtime_end_child();
+	np__ticket_take(&job->ticket, 0, &ready); /* with it the job may be gone */
+	np_ready(ready.head);
 }
 
 static int describe(const struct np_wait *wait, void *ticket, char *buf, size_t size)
@@ -177,7 +336,7 @@ static const struct np_wait blocking_wait = {
 
 int np_blocking(int (*fn)(void *arg), void *arg)
 {
-	struct job job = { .fn = fn, .arg = arg };
+	struct job job = { .call.run = run_job, .fn = fn, .arg = arg };
 	int error;
 
 	if (!fn)
@@ -186,7 +345,7 @@ int np_blocking(int (*fn)(void *arg), void *arg)
 		return fn(arg);
 	error = np__ticket_draw(&job.ticket);
 	if (!error)
-		error = submit(np__worker->runtime->blocking, &job);
+		error = submit_job(np__worker->runtime->blocking, &job);
 	if (!error)
 		error = np__ticket_wait(&job.ticket, &blocking_wait, 0);
 	return error ? error : job.result;

@@ -13,6 +13,7 @@
  * first. So at the moment between the votes nothing ran anywhere; and whatever was on its way then
  * has arrived before the second vote of whom it was for, who would have run.
  */
+#include "core/detach.h"
 #include "core/fiber/fiber.h"
 #include "core/misuse.h"
 #include "core/spin.h"
@@ -82,12 +83,16 @@ static bool do_others_sleep(const struct worker *worker)
 /* Can nobody but fibers wake a fiber? Under the runtime's lock. */
 static bool is_alone(struct runtime *runtime)
 {
-	unsigned threads = runtime->worker_count + np__dump_threads();
+	unsigned stragglers = np__stragglers();
+	unsigned threads = runtime->worker_count + np__dump_threads() + stragglers;
 
 	if (runtime->attendants || !np__blocking_is_idle(runtime->blocking, &threads) ||
 	    !np__hogs_is_idle(runtime, &threads))
 		return false;
-	return runtime->options.flags & NP_RUN_ALONE || np__sys_threads() == threads;
+	if (runtime->options.flags & NP_RUN_ALONE)
+		return true;
+	/* One of them that has ended since could hide another thread. */
+	return np__sys_threads() == threads && np__stragglers() == stragglers;
 }
 
 /* ---- telling ------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "core/fiber/switch_notes.h"
 #include "core/fiber/table.h"
 #include "core/poller.h"
+#include "core/thread.h"
 
 #include <netpark/fiber.h>
 
@@ -360,9 +361,14 @@ void np__group_leave(struct np_group *group, struct fiber *fiber, int error);
 /* At most @threads of them, 0 for the default, on @processors. 0 or an error. */
 int np__blocking_create(unsigned threads, const struct processors *processors,
 			struct blocking_pool **ret_pool);
+
+/* Waits for its threads, but for those whose calls were abandoned: the last of them frees it. */
 void np__blocking_destroy(struct blocking_pool *pool);
 
-/* Is no call under way? Adds the pool's threads to *threads. */
+/* np_parker.detach() */
+int np__blocking_detach(struct blocking_pool *pool, struct np_detached *call);
+
+/* Is no call under way that may wake a fiber? Adds the pool's threads to *threads. */
 bool np__blocking_is_idle(struct blocking_pool *pool, unsigned *threads);
 
 /* ---- hogs.c ---- */
@@ -381,11 +387,6 @@ int np__attend(struct runtime *runtime, struct np_poller *poller);
 
 /* No fiber waits any more. */
 void np__attend_end(struct runtime *runtime);
-
-/* ---- thread.c ---- */
-
-/* A thread with the signals blocked that it does not cause itself. 0 or an error. */
-int np__thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
 
 /* ---- processors_*.c ---- */
 

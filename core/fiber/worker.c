@@ -276,6 +276,11 @@ static int fiber_blocking(struct np_task *self, int (*fn)(void *arg), void *arg)
 	return np_blocking(fn, arg);
 }
 
+static int fiber_detach(struct np_task *self, struct np_detached *call)
+{
+	return np__blocking_detach(np__fiber_of(self)->worker->runtime->blocking, call);
+}
+
 const struct np_parker np_parker_fiber = {
 	.name = "fiber",
 	.park = fiber_park,
@@ -285,6 +290,7 @@ const struct np_parker np_parker_fiber = {
 	.attend = fiber_attend,
 	.yield = fiber_yield,
 	.blocking = fiber_blocking,
+	.detach = fiber_detach,
 };
 
 void np_yield(void)

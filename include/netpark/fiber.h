@@ -63,7 +63,8 @@ struct np_run_options {
 	size_t stack_size;                  /* bytes of address space, guard included; default
 					       256 KiB, rounded up to pages */
 	const struct runtime_poll *backend; /* default: runtime_poll_default() */
-	unsigned blocking_threads;          /* for np_blocking(), at most; default 64 */
+	unsigned blocking_threads;          /* for np_blocking(), at most; default 64; half of them
+					       for np_resolve() */
 
 	/*
 	 * Who is told of a fiber that computes, or blocks, for hog_limit_ns without a call that

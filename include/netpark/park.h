@@ -83,6 +83,22 @@ struct np_wait {
 	int (*describe)(const struct np_wait *self, void *arg, char *buf, size_t size);
 };
 
+/**
+ * struct np_detached - a call that blocks its thread and that need not be waited for to the end;
+ * embedded in what it works on
+ *
+ * Not cut short. Who began it may stop waiting at any time, so what it works on belongs to both.
+ */
+struct np_detached {
+	void (*run)(struct np_detached *self);  /* the call, on a thread where it may block; makes
+						   who waits for it ready */
+	void (*drop)(struct np_detached *self); /* then, on the same thread: the parker is done
+						   with it, and it may be given back */
+	struct np_detached *next;               /* the parker's, until drop() */
+	uint32_t abandoned; /* atomic: not 0 once nobody waits for it, so that it will wake nobody
+			     */
+};
+
 /** struct np_parker - how tasks of one kind are stopped and resumed */
 struct np_parker {
 	const char *name;
@@ -152,6 +168,15 @@ struct np_parker {
 	 * tasks have their threads to themselves: then it is run where it is.
 	 */
 	int (*blocking)(struct np_task *self, int (*fn)(void *arg), void *arg);
+
+	/**
+	 * detach() - have @call made on another thread, whatever becomes of the task
+	 *
+	 * At the end of what the parker runs, calls that were abandoned are not waited for.
+	 * Return: 0, then run() and drop() will be called once each; or an error, then neither.
+	 * NULL for a parker that has no threads for this: then one is started for each call.
+	 */
+	int (*detach)(struct np_task *self, struct np_detached *call);
 };
 
 /** The task that runs here and now: the one set by np_task_enter(), else this thread's own. */

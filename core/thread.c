@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/fiber/thread.c - threads that netpark starts, which leave the program's signals alone. */
-#include "core/fiber/fiber.h"
+/* core/thread.c - threads that netpark starts, which leave the program's signals alone. */
+#include "core/thread.h"
 
 #include <signal.h>
 
