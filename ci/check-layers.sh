@@ -23,7 +23,7 @@ poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|po
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(net|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
+net="$fd|netpark/(net|datagram|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
 storey 'include/netpark/prefix.h' 'netpark/(addr|base)\.h'

@@ -47,7 +47,7 @@ int np__fd_fail(struct np_fd *fd, int error, const char *op, const char *call)
 {
 	struct np_failure *failure = record(fd, error, op, call);
 
-	if (fd->is_socket && !fd->is_listener)
+	if (fd->is_socket && !fd->is_listener && !fd->is_packet)
 		set_local_name(fd, &failure->source);
 	return error;
 }
@@ -74,9 +74,13 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 	fd->network = kind->network;
 	fd->is_listener = kind->is_listener;
 	atomic_init(&fd->may_be_drained, kind->is_tcp);
+	fd->is_packet = kind->is_packet;
 	fd->name_length = (uint8_t)kind->name_length; /* of IP, or a path */
-	if (kind->name_length > 0)
+	fd->family = (uint8_t)kind->family;
+	if (kind->name_length > 0) {
 		memcpy(fd->name, kind->name, kind->name_length);
+		fd->family = (uint8_t)kind->name->sa_family;
+	}
 	if (kind->path)
 		memcpy(fd->name, kind->path, path_size);
 	fd->has_path = kind->path;
@@ -163,6 +167,7 @@ static int inspect_socket(int sysfd, struct fd_kind *kind, struct sockaddr_stora
 		kind->is_listener = listening != 0;
 	if (getsockname(sysfd, (struct sockaddr *)name, &name_length) < 0)
 		name->ss_family = AF_UNSPEC;
+	kind->family = name->ss_family;
 	kind->network = network_of(name->ss_family, type, protocol);
 	kind->is_stream = type == SOCK_STREAM;
 	/* What is known about TCP is not known about MPTCP, SCTP and SMC. */

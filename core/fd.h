@@ -42,16 +42,21 @@ struct np_fd {
 	bool has_path : 1;         /* constant: name is what a file was opened by */
 	bool is_borrowed : 1;      /* constant: the number is somebody else's to close */
 	bool closes_slowly : 1;    /* constant: close(2) may block */
+	bool is_packet : 1;        /* constant: datagrams with anybody */
+	uint8_t family;            /* constant: AF_..., of a socket */
 
 	atomic_uint handles;
 	atomic_uint refs;
 
 	/* constant again but for before_close, and no call that succeeds looks at it */
-	unsigned generation;                    /* np__fork_generation() */
-	const char *network;                    /* for texts: "tcp", "unix", "file", ... */
+	unsigned generation; /* np__fork_generation() */
+	uint8_t later_error; /* under the read lock: errno of the next receiving call, see
+				core/net/batch.h */
+	const char *network; /* for texts: "tcp", "unix", "file", ... */
 	void (*before_close)(struct np_fd *fd); /* by the last one inside, or NULL */
 
-	/* The peer's address, or a listener's own, or a path with its end: what texts name. */
+	/* The peer's address, or who serves anybody its own, or a path with its end: what texts
+	 * name. */
 	unsigned char name[];
 };
 
@@ -61,6 +66,8 @@ struct fd_kind {
 	bool is_tcp;
 	bool is_stream;
 	bool is_listener;
+	bool is_packet;
+	int family; /* of a socket without a name */
 	const struct sockaddr *name;
 	socklen_t name_length;
 	const char *path; /* instead of name */
@@ -71,6 +78,12 @@ int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_
 
 /* Wrap a non-blocking socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
 int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);
+
+/* Is @name the peer's? */
+static inline bool np__fd_knows_peer(const struct np_fd *fd)
+{
+	return fd->name_length > 0 && fd->is_socket && !fd->is_listener && !fd->is_packet;
+}
 
 /* Give up a reference to the memory, with the descriptor closed or known to stay open. */
 void np__fd_drop(struct np_fd *fd);

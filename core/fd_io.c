@@ -18,13 +18,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS has an option of the socket instead */
-#endif
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0
-#endif
-
 #define IO_MAX     ((size_t)1 << 30) /* some systems fail at 2 GiB; a round number keeps alignment */
 #define WRITEV_MAX 1024              /* what every system's IOV_MAX allows */
 

@@ -12,6 +12,13 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS has an option of the socket instead */
+#endif
+#ifndef MSG_CMSG_CLOEXEC
+#define MSG_CMSG_CLOEXEC 0
+#endif
+
 int np__sys_pipe(int fds[2]);
 int np__sys_socket(int family, int type, int protocol);
 int np__sys_socketpair(int type, int fds[2]); /* of AF_UNIX */

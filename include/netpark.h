@@ -6,6 +6,7 @@
 #include <netpark/addr.h>
 #include <netpark/base.h>
 #include <netpark/channel.h>
+#include <netpark/datagram.h>
 #include <netpark/dump.h>
 #include <netpark/fd.h>
 #include <netpark/fiber.h>

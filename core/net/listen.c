@@ -68,19 +68,6 @@ int np_set_unlink_on_close(struct np_fd *listener, bool unlinks)
 	return 0;
 }
 
-/* The port that was asked for as 0 is known now. A Unix name is what it was. */
-static int store_bound_name(struct np_fd *listener)
-{
-	struct sockaddr_storage bound;
-	socklen_t length = sizeof(bound);
-
-	if (getsockname(listener->sysfd, (struct sockaddr *)&bound, &length) < 0)
-		return -errno;
-	if (length == listener->name_length)
-		memcpy(listener->name, &bound, length);
-	return 0;
-}
-
 /* Options, bind, listen. Returns 0 or an error, and in *call which system call said so. */
 static int start_listening(const struct target *target, const struct np_listen_options *options,
 			   bool v6_only, struct np_fd *listener, const char **call)
@@ -99,7 +86,7 @@ static int start_listening(const struct target *target, const struct np_listen_o
 	if (listen(listener->sysfd, options->backlog > 0 ? options->backlog : BACKLOG_MAX) < 0)
 		return -errno;
 	*call = "getsockname";
-	error = store_bound_name(listener);
+	error = np__target_store_bound(listener);
 	if (!error && options->flags & NP_LISTEN_KEEP_PATH)
 		listener->before_close = NULL;
 	return error;

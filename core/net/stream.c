@@ -78,7 +78,7 @@ static int find_peer(const struct np_fd *fd, struct np_addr *ret_addr)
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(name);
 
-	if (fd->name_length > 0 && !fd->is_listener) {
+	if (np__fd_knows_peer(fd)) {
 		np__addr_from_sockaddr(ret_addr, (const struct sockaddr *)fd->name,
 				       fd->name_length);
 		return 0;

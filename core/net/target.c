@@ -117,14 +117,15 @@ int np__target_finish(const char *op, struct target *target)
 	return error ? np__target_fail(op, target, error, NULL) : 0;
 }
 
-int np__target_open(const struct target *target, bool is_listener, struct np_fd **ret_fd,
+int np__target_open(const struct target *target, bool serves, struct np_fd **ret_fd,
 		    const char **call)
 {
 	const struct fd_kind kind = {
 		.network = target->network,
 		.is_tcp = target_is_tcp(target),
 		.is_stream = target->type == SOCK_STREAM,
-		.is_listener = is_listener,
+		.is_listener = serves && target->type != SOCK_DGRAM,
+		.is_packet = serves && target->type == SOCK_DGRAM,
 		.name = (const struct sockaddr *)&target->name,
 		.name_length = target->length,
 	};
@@ -138,6 +139,18 @@ int np__target_open(const struct target *target, bool is_listener, struct np_fd 
 	if (error)
 		np__sys_close(sysfd);
 	return error;
+}
+
+int np__target_store_bound(struct np_fd *fd)
+{
+	struct sockaddr_storage bound;
+	socklen_t length = sizeof(bound);
+
+	if (getsockname(fd->sysfd, (struct sockaddr *)&bound, &length) < 0)
+		return -errno;
+	if (length == fd->name_length)
+		memcpy(fd->name, &bound, length);
+	return 0;
 }
 
 int np__target_refuse(const char *op, const struct target *target, const char *reason,

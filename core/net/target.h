@@ -63,11 +63,15 @@ int np__target_finish(const char *op, struct target *target);
 int np__target_fail(const char *op, const struct target *target, int error, const char *call);
 
 /*
- * A handle on a new socket of the target's kind, with nothing done to it yet. 0, or an error and in
+ * A handle on a new socket of the target's kind, with nothing done to it yet; if it @serves, the
+ * name is its own, not its peer's. 0, or an error and in
  * *call which system call said so.
  */
-int np__target_open(const struct target *target, bool is_listener, struct np_fd **ret_fd,
+int np__target_open(const struct target *target, bool serves, struct np_fd **ret_fd,
 		    const char **call);
+
+/* The port that was asked for as 0 is known now. A Unix name is what it was. 0 or -errno. */
+int np__target_store_bound(struct np_fd *fd);
 
 /*
  * Record that @op has no use for this address, or kind of network, for @reason. Returns

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/net/batch_mmsg.c - see batch.h: recvmmsg(2) and sendmmsg(2), of Linux, FreeBSD and NetBSD.
+ *
+ * What goes wrong after the first message Linux keeps for the next call, when it receives. When it
+ * sends it forgets, but who sends the rest hears of it again.
+ */
+#include "core/net/batch.h"
+
+#include "core/fd.h"
+#include "core/sys.h"
+
+#include <errno.h>
+
+const char np__batch_receive_call[] = "recvmmsg";
+const char np__batch_send_call[] = "sendmmsg";
+
+int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
+{
+	struct envelope envelopes[NP_MESSAGES_MAX];
+	struct mmsghdr headers[NP_MESSAGES_MAX];
+	int n;
+
+	for (int i = 0; i < count; i++)
+		np__message_to_receive(&messages[i], &envelopes[i], &headers[i].msg_hdr);
+	n = (int)recvmmsg(fd->sysfd, headers, (unsigned)count, MSG_WAITFORONE | MSG_CMSG_CLOEXEC,
+			  NULL);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++)
+		np__message_received(&messages[i], &headers[i].msg_hdr, headers[i].msg_len);
+	return n;
+}
+
+int np__batch_send(struct np_fd *fd, const struct np_message *messages, int count)
+{
+	struct envelope envelopes[NP_MESSAGES_MAX];
+	struct mmsghdr headers[NP_MESSAGES_MAX];
+	int fit = 0;
+	int error = 0;
+	int n;
+
+	while (fit < count && !error) {
+		error = np__message_to_send(fd, &messages[fit], &envelopes[fit],
+					    &headers[fit].msg_hdr);
+		fit += !error;
+	}
+	if (fit == 0)
+		return error;
+	n = (int)sendmmsg(fd->sysfd, headers, (unsigned)fit, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}

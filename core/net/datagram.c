@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* core/net/datagram.c - messages, one by one and in batches: the calls. */
+#include <netpark/datagram.h>
+
+#include "core/failure.h"
+#include "core/fd.h"
+#include "core/net/batch.h"
+#include "core/net/crowd.h"
+#include "core/net/destination.h"
+#include "core/sys.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/* ---- failures ----------------------------------------------------------------------------- */
+
+/* What is wrong with a message's address, or else -errno of the system call, is recorded as such.
+ */
+static void tell_destination(const struct np_fd *fd, const struct np_addr *to, int error)
+{
+	struct np_failure *failure = np_task_self()->failure;
+	struct sockaddr_storage name;
+	socklen_t length;
+	const char *reason;
+
+	if (!failure)
+		return;
+	if (np__destination(fd, to, &name, &length, &reason) == error && reason) {
+		failure->reason = reason;
+		failure->call = NULL;
+	}
+	if (fd->is_packet && failure->source.family == NP_ADDR_NONE)
+		failure->source = failure->address; /* its own name, and not the peer's */
+	if (to && to->family != NP_ADDR_NONE)
+		failure->address = *to;
+	else if (fd->is_packet)
+		failure->address.family = NP_ADDR_NONE;
+}
+
+/* Before there was a call. */
+static int refuse_destination(struct np_fd *fd, const struct np_addr *to, int error)
+{
+	np__fd_fail_outside(fd, error, "write", NULL);
+	tell_destination(fd, to, error);
+	np__fail_spend(np_task_self());
+	return error;
+}
+
+/* ---- receive ------------------------------------------------------------------------------ */
+
+/* What a batch found behind its messages, see batch.h. 0 or -errno. */
+static int take_later_error(struct np_fd *fd)
+{
+	int error = -(int)fd->later_error;
+
+	fd->later_error = 0;
+	return error;
+}
+
+struct reception {
+	void *buf;
+	size_t size;
+	struct sockaddr_storage name;
+	socklen_t length;
+};
+
+static ssize_t receive_once(struct np_fd *fd, void *arg)
+{
+	struct reception *reception = arg;
+	ssize_t n = take_later_error(fd);
+
+	if (n < 0)
+		return n;
+	reception->length = sizeof(reception->name);
+	n = recvfrom(fd->sysfd, reception->buf, reception->size, 0,
+		     (struct sockaddr *)&reception->name, &reception->length);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t np_recv_from(struct np_fd *socket, void *buf, size_t size, struct np_addr *ret_from)
+{
+	struct reception reception = { .buf = buf, .size = size };
+	ssize_t n;
+
+	if (!socket || (!buf && size > 0) || size > SSIZE_MAX)
+		return np__invalid("np_recv_from: no handle, no buffer, or a size above SSIZE_MAX");
+	reception.name.ss_family = AF_UNSPEC;
+	n = np__fd_run(socket, SIDE_READ, "read", "recvfrom", receive_once, &reception);
+	if (n >= 0 && ret_from)
+		np__origin(&reception.name, reception.length, ret_from);
+	return n;
+}
+
+struct batch {
+	struct np_message *messages;
+	int count;
+	int done;
+	int64_t pause_ns; /* see crowd.h */
+};
+
+static ssize_t receive_message_once(struct np_fd *fd, void *arg)
+{
+	struct np_message *message = arg;
+	struct envelope envelope;
+	struct msghdr header;
+	ssize_t n = take_later_error(fd);
+
+	if (n < 0)
+		return n;
+	np__message_to_receive(message, &envelope, &header);
+	n = recvmsg(fd->sysfd, &header, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	np__message_received(message, &header, (size_t)n);
+	return n;
+}
+
+/* Pointers that are missing; the kernel would say EFAULT, or believe them. */
+static bool is_bad(const struct np_message *message, size_t size, size_t control_size)
+{
+	return message->iov_count < 0 || message->iov_count > IOV_MAX ||
+	       (message->iov_count > 0 ? !message->iov : !message->data && size > 0) ||
+	       (!message->control && control_size > 0);
+}
+
+ssize_t np_recv_message(struct np_fd *socket, struct np_message *message)
+{
+	if (!socket || !message || is_bad(message, message->room, message->control_room))
+		return np__invalid("np_recv_message: no handle, no message, or one without room");
+	return np__fd_run(socket, SIDE_READ, "read", "recvmsg", receive_message_once, message);
+}
+
+static ssize_t receive_batch_once(struct np_fd *fd, void *arg)
+{
+	const struct batch *batch = arg;
+	int error = take_later_error(fd);
+
+	return error ? error : np__batch_receive(fd, batch->messages, batch->count);
+}
+
+int np_recv_messages(struct np_fd *socket, struct np_message *messages, int count)
+{
+	struct batch batch = { messages, count < NP_MESSAGES_MAX ? count : NP_MESSAGES_MAX, 0, 0 };
+	bool bad = !socket || (!messages && count > 0) || count < 0;
+
+	for (int i = 0; !bad && i < batch.count; i++)
+		bad = is_bad(&messages[i], messages[i].room, messages[i].control_room);
+	if (bad)
+		return np__invalid("np_recv_messages: no handle, or messages without room");
+	if (count == 0)
+		return 0;
+	return (int)np__fd_run(socket, SIDE_READ, "read", np__batch_receive_call,
+			       receive_batch_once, &batch);
+}
+
+/* ---- send --------------------------------------------------------------------------------- */
+
+struct transmission {
+	const void *buf;
+	size_t size;
+	struct sockaddr_storage name;
+	socklen_t length;
+	int64_t pause_ns; /* see crowd.h */
+};
+
+static ssize_t send_once(struct np_fd *fd, void *arg)
+{
+	struct transmission *transmission = arg;
+	ssize_t n = sendto(fd->sysfd, transmission->buf, transmission->size, MSG_NOSIGNAL,
+			   (const struct sockaddr *)&transmission->name, transmission->length);
+
+	return n < 0 ? np__crowd_judge(fd, -errno, &transmission->pause_ns) : n;
+}
+
+ssize_t np_send_to(struct np_fd *socket, const void *buf, size_t size, const struct np_addr *to)
+{
+	struct transmission transmission = { .buf = buf, .size = size };
+	const char *reason;
+	ssize_t n;
+
+	if (!socket || (!buf && size > 0) || size > SSIZE_MAX || socket->is_stream)
+		return np__invalid("np_send_to: no handle of datagrams, no buffer, or a size above "
+				   "SSIZE_MAX");
+	n = np__destination(socket, to, &transmission.name, &transmission.length, &reason);
+	if (n < 0)
+		return refuse_destination(socket, to, (int)n);
+	n = np__fd_run(socket, SIDE_WRITE, "write", "sendto", send_once, &transmission);
+	if (n < 0)
+		tell_destination(socket, to, (int)n);
+	return n;
+}
+
+/* What the attempt shall return: who has no address waits for its own peer, which is reported. */
+static ssize_t judge(struct np_fd *fd, const struct np_message *message, ssize_t n,
+		     int64_t *pause_ns)
+{
+	return message->addr.family == NP_ADDR_NONE ? n : np__crowd_judge(fd, n, pause_ns);
+}
+
+struct message_transmission {
+	const struct np_message *message;
+	int64_t pause_ns;
+};
+
+static ssize_t send_message_once(struct np_fd *fd, void *arg)
+{
+	struct message_transmission *transmission = arg;
+	struct envelope envelope;
+	struct msghdr header;
+	ssize_t n = np__message_to_send(fd, transmission->message, &envelope, &header);
+
+	if (n < 0)
+		return n;
+	n = sendmsg(fd->sysfd, &header, MSG_NOSIGNAL);
+	return n < 0 ? judge(fd, transmission->message, -errno, &transmission->pause_ns) : n;
+}
+
+ssize_t np_send_message(struct np_fd *socket, const struct np_message *message)
+{
+	struct message_transmission transmission = { message, 0 };
+	ssize_t n;
+
+	if (!socket || !message || is_bad(message, message->size, message->control_size))
+		return np__invalid("np_send_message: no handle, no message, or one of nothing");
+	n = np__fd_run(socket, SIDE_WRITE, "write", "sendmsg", send_message_once, &transmission);
+	if (n < 0)
+		tell_destination(socket, &message->addr, (int)n);
+	return n;
+}
+
+/* Goes on behind what was sent. A device takes any number without a pause: others may want one. */
+static ssize_t send_batch(struct np_fd *fd, void *arg)
+{
+	struct batch *batch = arg;
+
+	while (batch->done < batch->count) {
+		int rest = batch->count - batch->done;
+		int n = np__batch_send(fd, batch->messages + batch->done,
+				       rest < NP_MESSAGES_MAX ? rest : NP_MESSAGES_MAX);
+
+		if (n < 0)
+			return judge(fd, &batch->messages[batch->done], n, &batch->pause_ns);
+		batch->done += n;
+		batch->pause_ns = 0;
+		if (batch->done < batch->count)
+			np__task_spend(np_task_self());
+	}
+	return batch->count;
+}
+
+/* What messages, which are whole, are told by. */
+static int find_bad(const struct np_message *messages, int count)
+{
+	int i = 0;
+
+	while (i < count && !is_bad(&messages[i], messages[i].size, messages[i].control_size))
+		i++;
+	return i;
+}
+
+int np_send_messages(struct np_fd *socket, const struct np_message *messages, int count,
+		     int *ret_sent)
+{
+	struct batch batch = { (struct np_message *)(uintptr_t)messages, count, 0, 0 };
+	ssize_t n;
+
+	if (ret_sent)
+		*ret_sent = 0;
+	if (!socket || (!messages && count > 0) || count < 0 || find_bad(messages, count) < count)
+		return np__invalid("np_send_messages: no handle, or messages of nothing");
+	if (count == 0)
+		return 0;
+	n = np__fd_run(socket, SIDE_WRITE, "write", np__batch_send_call, send_batch, &batch);
+	if (n < 0)
+		tell_destination(socket, &messages[batch.done].addr, (int)n);
+	if (ret_sent)
+		*ret_sent = batch.done;
+	return (int)n;
+}
