@@ -24,6 +24,7 @@ fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
 net="$fd|netpark/(net|datagram|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
+file="$fd|netpark/file\\.h|core/file/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
 storey 'include/netpark/prefix.h' 'netpark/(addr|base)\.h'
@@ -33,6 +34,7 @@ storey 'include/netpark/poll.h' 'netpark/(base|park|runtime_poll)\.h'
 storey 'include/netpark/sync.h' 'netpark/base\.h'
 storey 'include/netpark/channel.h' 'netpark/(base|sync)\.h'
 storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
+storey 'include/netpark/file.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/reader.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/unix.h' 'netpark/(base|fd)\.h'
@@ -47,6 +49,7 @@ storey 'core/sync/*.[ch]' "$sync"
 storey 'core/fiber/*.[chS]' "$fiber"
 storey 'core/fd*.[ch]' "$fd"
 storey 'core/net/*.[ch]' "$net"
+storey 'core/file/*.[ch]' "$file"
 
 # A file that no storey names would go unchecked.
 for file in core/*.[chS]; do

@@ -10,6 +10,7 @@
 #include <netpark/dump.h>
 #include <netpark/fd.h>
 #include <netpark/fiber.h>
+#include <netpark/file.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/poll.h>
