@@ -148,16 +148,13 @@ static bool parse_ipv6(const char *text, uint8_t ip[16])
 /* The interface's name, else its number. 0 if it is neither. */
 static uint32_t parse_zone(const char *text)
 {
-	uint32_t index = if_nametoindex(text);
+	uint64_t index = if_nametoindex(text);
 
 	if (index != 0)
-		return index;
-	for (; is_digit(*text); text++) {
-		if (index > (UINT32_MAX - 9) / 10)
-			return 0;
-		index = index * 10 + (uint32_t)(*text - '0');
-	}
-	return *text == '\0' ? index : 0;
+		return (uint32_t)index;
+	for (; is_digit(*text) && index <= UINT32_MAX; text++)
+		index = index * 10 + (uint64_t)(*text - '0');
+	return *text == '\0' && index <= UINT32_MAX ? (uint32_t)index : 0;
 }
 
 const char *np__ip_parse(const char *text, struct np_addr *addr)

@@ -249,6 +249,7 @@ Test(addr, zones_are_names_or_numbers_of_interfaces)
 	cr_assert_str_eq(expected, text, "the number is written as the name");
 	cr_assert_str_eq(parsed("tcp", "[fe80::1%4000000000]:80"), "[fe80::1%4000000000]:80");
 
+	cr_assert_str_eq(parsed("tcp", "[fe80::1%4294967295]:80"), "[fe80::1%4294967295]:80");
 	cr_assert_eq(np_ip_parse("fe80::1%4294967296", &addr), NP_EADDRESS, "no wrapping");
 	cr_assert_eq(np_ip_parse("fe80::1%42949672960", &addr), NP_EADDRESS);
 	cr_assert_eq(np_ip_parse("fe80::1%no-such-interface", &addr), NP_EADDRESS);
