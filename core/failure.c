@@ -67,6 +67,22 @@ int np_is_timeout(int error)
 	       error == -EWOULDBLOCK;
 }
 
+int np_is_temporary(int error)
+{
+	switch (error) {
+	case NP_ETRYAGAIN:
+	case -ECONNABORTED:
+	case -EINTR:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOBUFS:
+	case -ENOMEM:
+		return true;
+	default:
+		return np_is_timeout(error);
+	}
+}
+
 struct np_failure *np__fail(int error, const char *op, const char *network)
 {
 	static _Thread_local struct np_failure scratch;

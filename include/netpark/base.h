@@ -103,6 +103,15 @@ NP_API int np_error_text(int error, char *buf, size_t size);
  */
 NP_API int np_is_timeout(int error);
 
+/**
+ * np_is_temporary() - may the same call succeed later, with nothing changed by the caller?
+ *
+ * For loops that go on after such an error, with a pause if it is want of something: an acceptor's,
+ * for example. True for timeouts, NP_ETRYAGAIN, -EINTR, -ECONNABORTED, -EMFILE, -ENFILE, -ENOBUFS
+ * and -ENOMEM. Go: net.Error.Temporary, which knows fewer of them
+ */
+NP_API int np_is_temporary(int error);
+
 /** Nanoseconds of the monotonic clock, always above 0. Any thread. */
 NP_API int64_t np_time(void);
 
