@@ -23,7 +23,7 @@ poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|po
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(net|datagram|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
+net="$fd|netpark/(inherit|net|datagram|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
 file="$fd|netpark/file\\.h|core/file/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
@@ -37,7 +37,7 @@ storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
 storey 'include/netpark/file.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/reader.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
-storey 'include/netpark/unix.h' 'netpark/(base|fd)\.h'
+storey 'include/netpark/inherit.h include/netpark/unix.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd|resolve)\.h'
 storey 'include/netpark/resolve.h' 'netpark/(base|addr)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'

@@ -11,6 +11,7 @@
 #include <netpark/fd.h>
 #include <netpark/fiber.h>
 #include <netpark/file.h>
+#include <netpark/inherit.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/poll.h>

@@ -90,6 +90,20 @@ bool np__fd_is_unix(const struct np_fd *fd)
 	return fd->is_socket && strncmp(fd->network, "unix", 4) == 0;
 }
 
+void np__fd_share(struct np_fd *fd)
+{
+	if (fd->is_listener)
+		atomic_store(&fd->is_exposed, true);
+	else
+		np__fd_expose(fd);
+}
+
+bool np__fd_unlinks(const struct np_fd *fd)
+{
+	return np__fd_is_unix(fd) && fd->is_listener &&
+	       __atomic_load_n(&fd->before_close, __ATOMIC_RELAXED);
+}
+
 int np_fd_duplicate(struct np_fd *fd, int *ret_sysfd)
 {
 	int duplicate;
@@ -100,7 +114,7 @@ int np_fd_duplicate(struct np_fd *fd, int *ret_sysfd)
 	error = np__fd_incref(fd, "file");
 	if (error)
 		return error;
-	np__fd_expose(fd);
+	np__fd_share(fd);
 	duplicate = fcntl(fd->sysfd, F_DUPFD_CLOEXEC, 0);
 	if (duplicate < 0)
 		error = np__fd_fail(fd, -errno, "file", "fcntl");
