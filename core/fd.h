@@ -164,8 +164,16 @@ int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc);
 /* accept(2) that waits; skips connections that died in the queue. A descriptor or an error. */
 int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length);
 
-/* connect(2) that waits until @deadline_ns, for a handle that nobody else has. 0 or an error. */
-int np__fd_connect(struct np_fd *fd, const struct sockaddr *addr, socklen_t length,
-		   int64_t deadline_ns);
+/*
+ * Begin connect(2), for a handle that nobody else has. 0: connected; -EINPROGRESS: it goes on, what
+ * comes of it can be asked when there is a report for writing; or an error.
+ */
+int np__fd_connect_begin(struct np_fd *fd, const struct sockaddr *addr, socklen_t length);
+
+/* Ask: 0 if it is connected, -EINPROGRESS if it is not yet, or the error it ended with. */
+int np__fd_connect_ask(const struct np_fd *fd);
+
+/* Wait until the end, but no longer than @deadline_ns. 0 or an error. */
+int np__fd_connect_wait(struct np_fd *fd, int64_t deadline_ns);
 
 #endif /* NETPARK_CORE_FD_H */

@@ -1,127 +1,213 @@
 /* SPDX-License-Identifier: MIT */
-/* core/net/dial.c - connections to somewhere. */
+/* core/net/dial.c - connections to somewhere: which addresses that is, and from where. */
 #include <netpark/net.h>
 
-#include "core/addr.h"
 #include "core/failure.h"
 #include "core/fd.h"
-#include "core/net/keep_alive.h"
-#include "core/net/target.h"
-#include "core/sys.h"
+#include "core/net/attempt.h"
+#include "core/net/cancel.h"
+#include "core/net/lookup.h"
+#include "core/net/race.h"
+#include "core/task.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 
-/*
- * Connecting to a free port of this host may, when the kernel happens to give that very port to our
- * own side, connect the socket to itself.
- */
-static bool is_connected_to_itself(const struct np_fd *conn)
-{
-	struct sockaddr_storage ours;
-	socklen_t length = sizeof(ours);
-	struct np_addr local, remote;
+/* The addresses to dial, and the one to dial from. */
+struct route {
+	const struct np_dial_options *options;
+	struct target target; /* the network, and the only address, if there is one */
+	bool has_local;
+	struct np_addr local;
+};
 
-	if (getsockname(conn->sysfd, (struct sockaddr *)&ours, &length) < 0)
-		return false;
-	np__addr_from_sockaddr(&local, (struct sockaddr *)&ours, length);
-	np__addr_from_sockaddr(&remote, (const struct sockaddr *)conn->name, conn->name_length);
-	return np_addr_equal(&local, &remote);
+static const struct np_addr *local_of(const struct route *route)
+{
+	return route->has_local ? &route->local : NULL;
 }
 
-/* Dialing no address in particular reaches this host; which of its addresses, only the kernel
- * knows. */
-static void store_peer_name(struct np_fd *conn)
+/* ---- where from --------------------------------------------------------------------------- */
+
+static int refuse_local(const struct route *route, const char *reason)
 {
-	struct sockaddr_storage peer;
-	socklen_t length = sizeof(peer);
+	int error =
+		np__target_refuse("dial", &route->target, reason, route->options->local_address);
 
-	if (getpeername(conn->sysfd, (struct sockaddr *)&peer, &length) == 0 &&
-	    length == conn->name_length)
-		memcpy(conn->name, &peer, length);
-}
-
-static int dial_handle(const struct target *target, const struct np_dial_options *options,
-		       struct np_fd *conn)
-{
-	int error = np__fd_connect(conn, (const struct sockaddr *)&target->name, target->length,
-				   options->deadline_ns);
-
-	if (error || target_is_unix(target))
-		return error;
-	if (np__target_is_any(target))
-		store_peer_name(conn);
-	if (!target_is_tcp(target))
-		return 0;
-	if (is_connected_to_itself(conn))
-		return -EADDRNOTAVAIL;
-	np__set_option(conn->sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
-	np__keep_alive_set(conn->sysfd, &options->keep_alive);
-	return 0;
-}
-
-static int dial_once(const struct target *target, const struct np_dial_options *options,
-		     struct np_fd **ret_conn)
-{
-	struct np_fd *conn;
-	const char *call;
-	int error = np__target_open(target, false, &conn, &call);
-
-	if (error)
-		return np__target_fail("dial", target, error, call);
-	if (target->family == AF_INET6)
-		np__set_option(conn->sysfd, IPPROTO_IPV6, IPV6_V6ONLY, target_is_v6_only(target));
-	if (target_is_udp(target))
-		np__set_option(conn->sysfd, SOL_SOCKET, SO_BROADCAST, 1);
-	error = dial_handle(target, options, conn);
-	if (error) {
-		np_close(conn);
-		return np__target_fail("dial", target, error, "connect");
-	}
-	*ret_conn = conn;
-	return 0;
-}
-
-static int dial_target(struct target *target, const struct np_dial_options *options,
-		       struct np_fd **ret_conn)
-{
-	int error = np__target_finish("dial", target);
-
-	for (int tries = 0; !error && tries < 3; tries++) {
-		error = dial_once(target, options, ret_conn);
-		if (error != -EADDRNOTAVAIL || !target_is_tcp(target))
-			return error;
-		error = tries < 2 ? 0 : error;
-	}
+	if (np_task_self()->failure)
+		np_task_self()->failure->address.family = NP_ADDR_NONE;
 	return error;
+}
+
+/* "tcp" for "tcp4": of which family the addresses have to be is the remote's business. */
+static const char *network_of_local(const char *network)
+{
+	if (strncmp(network, "tcp", 3) == 0)
+		return "tcp";
+	return strncmp(network, "udp", 3) == 0 ? "udp" : network;
+}
+
+static int find_local(struct route *route)
+{
+	const char *text = route->options->local_address;
+	struct target local;
+	int error;
+
+	route->has_local = text != NULL;
+	if (!text)
+		return 0;
+	if (!target_is_unix(&route->target) && (text[0] == '/' || text[0] == '@'))
+		return refuse_local(route, "mismatched local address type");
+	error = np__target_parse("dial", network_of_local(route->target.network), text, &local);
+	if (!error)
+		route->local = local.addr;
+	return error;
+}
+
+static bool fits(const struct route *route, const struct np_addr *remote)
+{
+	return !route->has_local || np_ip_is_unspecified(&route->local) ||
+	       np_ip_is_unspecified(remote) || remote->family == route->local.family;
+}
+
+/* ---- where to ----------------------------------------------------------------------------- */
+
+/* One address, which is most often all there is: without anything that a race needs. */
+static int dial_one(const struct route *route, const struct np_addr *addr, struct np_fd **ret_conn)
+{
+	struct attempt attempt;
+	int error;
+
+	np__attempt_init(&attempt, route->options, local_of(route), &route->target, addr);
+	error = np__attempt_begin(&attempt);
+	while (error == -EINPROGRESS) {
+		error = np__fd_connect_wait(attempt.conn, route->options->deadline_ns);
+		error = np__attempt_end(&attempt, error);
+	}
+	if (error)
+		return np__attempt_fail(&attempt);
+	*ret_conn = attempt.conn;
+	return 0;
+}
+
+/* Those that can be reached from where we dial. How many. */
+static size_t keep_fitting(const struct route *route, struct np_addr *addrs, size_t count)
+{
+	struct target target = route->target;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		np__target_set(&target, &addrs[i]);
+		if (fits(route, &target.addr))
+			addrs[kept++] = addrs[i];
+	}
+	return kept;
+}
+
+/* The families in turn, beginning with the first one's; within each the order stays. */
+static void interleave(struct np_addr *addrs, size_t count)
+{
+	for (size_t place = 1; place < count; place++) {
+		size_t next = place;
+		struct np_addr addr;
+
+		while (next < count && addrs[next].family == addrs[place - 1].family)
+			next++;
+		if (next == count)
+			return; /* all of one family from here on */
+		addr = addrs[next];
+		memmove(&addrs[place + 1], &addrs[place], (next - place) * sizeof(addr));
+		addrs[place] = addr;
+	}
+}
+
+/* "::" means this host, where somebody may listen in IPv4 alone. */
+static bool means_both(const struct route *route, const struct np_addr *addr)
+{
+	struct np_addr unmapped = *addr;
+
+	np_ip_unmap(&unmapped);
+	return unmapped.family == NP_ADDR_IPV6 && np_ip_is_unspecified(addr) &&
+	       route->target.network[3] == '\0';
+}
+
+/* With room for one more. */
+static int dial_all(const struct route *route, struct np_addr *addrs, size_t count,
+		    struct np_fd **ret_conn)
+{
+	count = keep_fitting(route, addrs, count);
+	if (count == 0)
+		return refuse_local(route, "no suitable address found");
+	interleave(addrs, count);
+	if (count == 1 && means_both(route, &addrs[0])) {
+		addrs[1] = (struct np_addr){ .family = NP_ADDR_IPV4, .port = addrs[0].port };
+		count += fits(route, &addrs[1]);
+	}
+	if (count == 1 && !route->options->cancel)
+		return dial_one(route, &addrs[0], ret_conn);
+	return np__race(route->options, local_of(route), &route->target, addrs, count, ret_conn);
+}
+
+/* ---- by name ------------------------------------------------------------------------------ */
+
+/* More than anybody waits for. */
+enum { ADDRS_MAX = 32 };
+
+static int dial_name(struct route *route, const char *address, struct np_fd **ret_conn)
+{
+	const struct np_dial_options *options = route->options;
+	const char *network = route->target.network;
+	struct np_addr *addrs = calloc(ADDRS_MAX + 1, sizeof(*addrs));
+	int count;
+
+	if (!addrs)
+		return np__target_fail("dial", &route->target, -ENOMEM, NULL);
+	count = np__resolve(network, address, options->resolver, options->cancel,
+			    options->deadline_ns, addrs, ADDRS_MAX);
+	if (count > ADDRS_MAX)
+		count = ADDRS_MAX;
+	if (count < 0)
+		np__target_fail_input("dial", network, count);
+	else
+		count = dial_all(route, addrs, (size_t)count, ret_conn);
+	free(addrs);
+	return count;
+}
+
+/* ---- dialing ------------------------------------------------------------------------------ */
+
+/* Has it ended before it begins? 0 or an error. */
+static int check(const struct np_dial_options *options)
+{
+	if (np__task_is_canceled(np_task_self()) || np__dial_is_canceled(options->cancel))
+		return NP_ECANCELED;
+	if (options->deadline_ns < 0 ||
+	    (options->deadline_ns > 0 && options->deadline_ns <= np_time()))
+		return NP_EDEADLINE;
+	return 0;
 }
 
 static int dial(const char *network, const char *address, const struct np_dial_options *options,
 		struct np_fd **ret_conn)
 {
-	struct target target;
-	int error = np__target_parse("dial", network, address, &target);
+	struct route route = { .options = options };
+	struct np_addr addrs[2];
+	int error = np__target_parse("dial", network, address, &route.target);
+	bool may_be_name =
+		error == NP_EADDRESS && strncmp(network, "unix", 4) != 0 && strchr(address, ':');
 
+	if (error && !may_be_name)
+		return error;
+	error = check(options);
+	if (error)
+		return np__target_fail("dial", &route.target, error, NULL);
+	error = find_local(&route);
 	if (error)
 		return error;
-	if (options->deadline_ns < 0 ||
-	    (options->deadline_ns > 0 && options->deadline_ns <= np_time()))
-		return np__target_fail("dial", &target, NP_EDEADLINE, NULL);
-	if (target.addr.family == NP_ADDR_WILDCARD)
-		np__target_set_loopback(&target, target_is_v6_only(&target));
-	error = dial_target(&target, options, ret_conn);
-	/* Whoever listens in IPv4 alone is on "this host" as well. The first error is the one to
-	 * tell. */
-	if (error < 0 && error != NP_EDEADLINE && strcmp(target.network, "tcp") == 0 &&
-	    target.family == AF_INET6 && np__target_is_any(&target)) {
-		np__target_set_any(&target, false);
-		if (dial_target(&target, options, ret_conn) == 0)
-			return 0;
-		np__target_fail("dial", &target, error, "connect");
-	}
-	return error;
+	if (may_be_name)
+		return dial_name(&route, address, ret_conn);
+	addrs[0] = route.target.given;
+	return dial_all(&route, addrs, 1, ret_conn);
 }
 
 /* Where it is refused at once, or accepted, nobody has parked. */

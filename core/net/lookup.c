@@ -10,6 +10,7 @@
 
 #include "core/addr.h"
 #include "core/detach.h"
+#include "core/net/cancel.h"
 #include "core/net/gai_error.h"
 #include "core/ticket.h"
 
@@ -21,6 +22,8 @@
 struct lookup {
 	struct np_detached call;
 	struct ticket ticket;
+	struct np_dial_cancel *cancel; /* with node, of the task that waits */
+	struct dial_node node;
 	atomic_int owners;
 	struct addrinfo hints;
 	struct np_addr *addrs;
@@ -119,6 +122,11 @@ static void drop(struct np_detached *call)
 	release(lookup_of(call));
 }
 
+static void wake_canceled(struct dial_node *node, struct task_list *ready)
+{
+	np__ticket_take(&container_of(node, struct lookup, node)->ticket, NP_ECANCELED, ready);
+}
+
 static struct lookup *create(const struct lookup_query *query)
 {
 	struct lookup *lookup = calloc(1, sizeof(*lookup));
@@ -127,6 +135,8 @@ static struct lookup *create(const struct lookup_query *query)
 		return NULL;
 	lookup->call.run = run;
 	lookup->call.drop = drop;
+	lookup->cancel = query->cancel;
+	lookup->node.wake = wake_canceled;
 	atomic_init(&lookup->owners, 1);
 	lookup->hints.ai_family = query->family;
 	lookup->hints.ai_socktype = query->type;
@@ -160,18 +170,18 @@ static const struct np_wait lookup_wait = {
 };
 
 /* A thread without a deadline waits best in the call itself. */
-static bool may_block(const struct np_task *self, int64_t deadline_ns)
+static bool may_block(const struct lookup *lookup, const struct np_task *self, int64_t deadline_ns)
 {
-	return deadline_ns == 0 && self->parker->park && !self->parker->blocking &&
-	       !self->parker->detach;
+	return deadline_ns == 0 && !lookup->cancel && self->parker->park &&
+	       !self->parker->blocking && !self->parker->detach;
 }
 
 static int ask_elsewhere(struct lookup *lookup, struct np_task *self, int64_t deadline_ns)
 {
-	int error = np__ticket_draw(&lookup->ticket);
+	int error;
 
-	if (error)
-		return error;
+	if (np__dial_is_canceled(lookup->cancel))
+		return NP_ECANCELED;
 	atomic_store(&lookup->owners, 2);
 	error = np__detach(self, &lookup->call);
 	if (error) {
@@ -184,6 +194,19 @@ static int ask_elsewhere(struct lookup *lookup, struct np_task *self, int64_t de
 	return error;
 }
 
+/* Known to who may cancel from before it looks whether that has happened. */
+static int ask_cancelably(struct lookup *lookup, struct np_task *self, int64_t deadline_ns)
+{
+	int error = np__ticket_draw(&lookup->ticket);
+
+	if (error)
+		return error;
+	np__dial_attach(lookup->cancel, &lookup->node);
+	error = ask_elsewhere(lookup, self, deadline_ns);
+	np__dial_detach(lookup->cancel, &lookup->node);
+	return error;
+}
+
 static int ask_somewhere(struct lookup *lookup, int64_t deadline_ns)
 {
 	struct np_task *self = np_task_self();
@@ -192,8 +215,8 @@ static int ask_somewhere(struct lookup *lookup, int64_t deadline_ns)
 		return NP_ECANCELED;
 	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
 		return NP_EDEADLINE;
-	if (!may_block(self, deadline_ns))
-		return ask_elsewhere(lookup, self, deadline_ns);
+	if (!may_block(lookup, self, deadline_ns))
+		return ask_cancelably(lookup, self, deadline_ns);
 	ask(lookup);
 	return 0;
 }

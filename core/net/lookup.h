@@ -8,6 +8,9 @@
 
 #include <netpark/addr.h>
 
+struct np_dial_cancel;
+struct np_resolver;
+
 enum { LOOKUP_HOST_MAX = 254 }; /* 253 and a last dot */
 enum { LOOKUP_SERVICE_MAX = 63 };
 
@@ -15,8 +18,9 @@ enum { LOOKUP_SERVICE_MAX = 63 };
 struct lookup_query {
 	const char *host;
 	const char *service;
-	int family; /* AF_... */
-	int type;   /* SOCK_... */
+	int family;                    /* AF_... */
+	int type;                      /* SOCK_... */
+	struct np_dial_cancel *cancel; /* ends it, too; or NULL */
 };
 
 /*
@@ -24,6 +28,11 @@ struct lookup_query {
  * recorded: see np_resolve(). NP_EHOST for services, too.
  */
 int np__lookup(const struct lookup_query *query, int64_t deadline_ns, struct np_addr **ret_addrs);
+
+/* np_resolve_with() for a dial, whose @cancel ends the system's lookup. */
+int np__resolve(const char *network, const char *address, const struct np_resolver *resolver,
+		struct np_dial_cancel *cancel, int64_t deadline_ns, struct np_addr *ret_addrs,
+		size_t max);
 
 /* Leave out what equals one that comes before it. How many remain. */
 size_t np__addrs_unique(struct np_addr *addrs, size_t count);

@@ -19,6 +19,7 @@ enum { USUAL_COUNT = 16 }; /* of a host's addresses, and rarely more */
 struct request {
 	const char *network; /* a constant */
 	const struct np_resolver *resolver;
+	struct np_dial_cancel *cancel; /* or NULL */
 	int64_t deadline_ns;
 	struct np_addr *ret_addrs;
 	size_t max;
@@ -92,6 +93,7 @@ static int ask_system(const struct request *request, const char *host, struct np
 			  : family == '6' ? AF_INET6
 					  : AF_UNSPEC,
 		.type = SOCK_STREAM, /* else each address comes once for every type */
+		.cancel = request->cancel,
 	};
 
 	return np__lookup(&query, request->deadline_ns, ret_addrs);
@@ -264,11 +266,13 @@ static int resolve(const struct request *request, const char *address)
 	return 1;
 }
 
-int np_resolve_with(const char *network, const char *address, const struct np_resolver *resolver,
-		    int64_t deadline_ns, struct np_addr *ret_addrs, size_t max)
+int np__resolve(const char *network, const char *address, const struct np_resolver *resolver,
+		struct np_dial_cancel *cancel, int64_t deadline_ns, struct np_addr *ret_addrs,
+		size_t max)
 {
 	struct request request = {
 		.resolver = resolver,
+		.cancel = cancel,
 		.deadline_ns = deadline_ns,
 		.ret_addrs = ret_addrs,
 		.max = max,
@@ -288,6 +292,12 @@ int np_resolve_with(const char *network, const char *address, const struct np_re
 	else
 		np__task_spend(np_task_self());
 	return result;
+}
+
+int np_resolve_with(const char *network, const char *address, const struct np_resolver *resolver,
+		    int64_t deadline_ns, struct np_addr *ret_addrs, size_t max)
+{
+	return np__resolve(network, address, resolver, NULL, deadline_ns, ret_addrs, max);
 }
 
 int np_resolve(const char *network, const char *address, int64_t deadline_ns,

@@ -22,8 +22,7 @@ int np__target_fail(const char *op, const struct target *target, int error, cons
 	return error;
 }
 
-/* Prefix the record of a parse error with the operation that needed the address. */
-static int fail_input(const char *op, const char *network, int error)
+int np__target_fail_input(const char *op, const char *network, int error)
 {
 	struct np_failure *failure = np_task_self()->failure;
 
@@ -56,10 +55,7 @@ void np__target_set_any(struct target *target, bool v6)
 
 bool np__target_is_any(const struct target *target)
 {
-	static const unsigned char any[16];
-	size_t size = target->addr.family == NP_ADDR_IPV4 ? 4 : 16;
-
-	return !target_is_unix(target) && memcmp(target->addr.ip, any, size) == 0;
+	return target->addr.family != NP_ADDR_WILDCARD && np_ip_is_unspecified(&target->addr);
 }
 
 void np__target_set_loopback(struct target *target, bool v6)
@@ -90,23 +86,32 @@ static int socket_type(const char *network)
 	return strcmp(network, "unixpacket") == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
 }
 
+void np__target_set(struct target *target, const struct np_addr *addr)
+{
+	target->given = *addr;
+	target->addr = *addr;
+	target->family = addr->family == NP_ADDR_UNIX   ? AF_UNIX
+			 : addr->family == NP_ADDR_IPV4 ? AF_INET
+							: AF_INET6;
+	unmap(target);
+}
+
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target)
 {
+	struct np_addr addr;
 	int error;
 
 	if (!network || !address)
 		return np__invalid("dial, listen: no network or no address");
 	target->network = np__network_name(network);
-	error = np_addr_parse(network, address, &target->addr);
+	target->given.family = NP_ADDR_NONE;
+	error = np_addr_parse(network, address, &addr);
+	if (target->network)
+		target->type = socket_type(target->network);
 	if (error)
-		return fail_input(op, target->network, error);
-	target->type = socket_type(target->network);
-	target->given = target->addr;
-	target->family = target->addr.family == NP_ADDR_UNIX   ? AF_UNIX
-			 : target->addr.family == NP_ADDR_IPV4 ? AF_INET
-							       : AF_INET6;
-	unmap(target);
+		return np__target_fail_input(op, target->network, error);
+	np__target_set(target, &addr);
 	return 0;
 }
 

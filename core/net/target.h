@@ -45,9 +45,15 @@ static inline bool target_is_v6_only(const struct target *target)
 	return target->network[3] == '6'; /* "tcp6", "udp6" */
 }
 
-/* Understand @address for @op. 0, or an error that is recorded. */
+/*
+ * Understand @address for @op. 0, or an error that is recorded. After NP_EADDRESS network and type
+ * are there all the same.
+ */
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target);
+
+/* The same for an address that is known. target->network and its type stay. */
+void np__target_set(struct target *target, const struct np_addr *addr);
 
 /* Another address instead: every address of a family, or this host. */
 void np__target_set_any(struct target *target, bool v6);
@@ -61,6 +67,9 @@ int np__target_finish(const char *op, struct target *target);
 
 /* Record the failure of @op, where @call failed (NULL: none). Returns @error. */
 int np__target_fail(const char *op, const struct target *target, int error, const char *call);
+
+/* The failure that is recorded, of understanding an address, was one of @op. Returns @error. */
+int np__target_fail_input(const char *op, const char *network, int error);
 
 /*
  * A handle on a new socket of the target's kind, with nothing done to it yet; if it @serves, the

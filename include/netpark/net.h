@@ -124,32 +124,98 @@ NP_API int np_listen_with(const char *network, const char *address,
  */
 NP_API int np_accept(struct np_fd *listener, struct np_fd **ret_conn);
 
+/* ---- dialing ------------------------------------------------------------------------------ */
+
 /**
  * np_dial() - connect. Go: net.Dialer.Dial
- * @deadline_ns: of np_time(), 0 for none; the connection does not keep it
+ * @network:     any that netpark/addr.h names
+ * @address:     "host:port", the host a literal or a name, which is looked up (netpark/resolve.h);
+ *               without a host this one; of the Unix networks a path
+ * @deadline_ns: of np_time(), 0 for none, for the lookup and all that follows together; the
+ *               connection does not keep it
  *
  * Of a network of datagrams ("udp", "unixgram") it is a socket that sends to @address and receives
  * from there alone, whether anybody is there or not; UDP may broadcast (SO_BROADCAST). "unixpacket"
  * and datagrams keep the borders of messages: a read takes one, and loses what has no room.
  *
- * TCP connections have TCP_NODELAY set. A TCP socket that by chance connected to itself is tried
- * again, at most twice, as is EADDRNOTAVAIL.
+ * Several addresses of one name are tried as RFC 8305 ("Happy Eyeballs") has it: in the order they
+ * came in, but the families in turn, and beginning with the first one's. Each attempt is begun when
+ * the one before has failed, or has not succeeded within the fallback delay, and goes on beside
+ * those before. The first that connects wins, all others are closed before the dial returns. Go
+ * only races the first address of each family: there two dead addresses of IPv6 in front cost the
+ * time-out of both, here two delays. Each attempt lasts for its share of what is left of the
+ * deadline at most, as Go has it: that divided by the number of addresses left, but at least 2 s.
+ * "::" is followed by 0.0.0.0, for those who listen in IPv4 alone.
  *
- * Return: 0; NP_ENETWORK, NP_EADDRESS; NP_EDEADLINE; -ECONNREFUSED, -ENETUNREACH, -ENOENT or
- * another -errno of socket(2) or connect(2).
+ * TCP connections have TCP_NODELAY and keep-alive set. A TCP socket that by chance connected to
+ * itself is tried again, at most twice, as is EADDRNOTAVAIL.
+ *
+ * Return: 0; NP_ENETWORK, NP_EADDRESS, -EINVAL; NP_EDEADLINE; NP_ECANCELED; the errors of
+ * np_resolve() for a name; -ECONNREFUSED, -ENETUNREACH, -ENOENT, -EAGAIN (a Unix listener whose
+ * queue is full) or another -errno of socket(2) or connect(2); -ENOMEM. When all addresses have
+ * failed it is the error of the first, and that is NP_EDEADLINE if its time was over.
  */
 NP_API int np_dial(const char *network, const char *address, int64_t deadline_ns,
 		   struct np_fd **ret_conn);
 
-/** What np_dial_with() may be told; zero means the default for each. Go: net.Dialer */
-struct np_dial_options {
-	int64_t deadline_ns; /* of np_time(), 0 for none; the connection does not keep it */
-	struct np_keep_alive keep_alive;
+struct np_resolver;
+
+/**
+ * struct np_dial_cancel - a way to end dials from elsewhere; zero is ready for use
+ *
+ * For threads, or for several dials at once; of a fiber np_cancel() ends every wait, dials too. Any
+ * number of dials may have the same, and need it to stay until they have returned. The contents are
+ * netpark's.
+ */
+struct np_dial_cancel {
+	uint32_t lock;
+	uint32_t is_canceled;
+	void *dials;
 };
 
-/** np_dial_with() - the same with options, NULL for none */
+/**
+ * np_dial_cancel() - end all dials that have it, and those that are yet to come
+ *
+ * They return NP_ECANCELED. A dial that has connected at the same time is either of both: when it
+ * has returned a connection, nothing that happens here touches that. A resolver of the program's
+ * own is waited for, that is for it to bound. Any thread, any number of times. Go: the context's
+ * cancel function
+ */
+NP_API void np_dial_cancel(struct np_dial_cancel *cancel);
+
+/** What np_dial_with() may be told; zero means the default for each. Go: net.Dialer */
+struct np_dial_options {
+	int64_t deadline_ns; /* as that of np_dial() */
+
+	/* Until the attempt with the next address begins; 0: 300 ms; below 0: only when the one
+	 * before has failed. */
+	int64_t fallback_delay_ns;
+
+	/* Where from, "host:port" with a literal and most often port 0, or a Unix name, which
+	 * stays when the connection is closed. Of the remote addresses only those of its family
+	 * are tried. */
+	const char *local_address;
+
+	struct np_keep_alive keep_alive;
+
+	np_socket_control_fn *control; /* before bind(2) and connect(2), once for each attempt */
+	void *control_arg;
+
+	const struct np_resolver *resolver; /* NULL: the system's, see np_resolve_with() */
+	struct np_dial_cancel *cancel;      /* or NULL */
+};
+
+/**
+ * np_dial_with() - the same with options, NULL for none. Go: net.Dialer
+ *
+ * Return: as np_dial(); the error of the control function, of which the first counts; NP_EADDRESS,
+ * too, for a local address of another kind ("mismatched local address type") or that no remote one
+ * fits ("no suitable address found").
+ */
 NP_API int np_dial_with(const char *network, const char *address,
 			const struct np_dial_options *options, struct np_fd **ret_conn);
+
+/* ---- streams ------------------------------------------------------------------------------ */
 
 /** np_close_write() - half-close: the peer reads end of file. Go: CloseWrite. NP_ECLOSED, -errno.
  */

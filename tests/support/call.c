@@ -72,6 +72,8 @@ ssize_t call_accept(struct call *call)
 
 ssize_t call_dial(struct call *call)
 {
+	if (call->options)
+		return np_dial_with(call->network, call->address, call->options, &call->conn);
 	return np_dial(call->network, call->address, call->deadline, &call->conn);
 }
 

@@ -29,6 +29,7 @@ struct call {
 	const char *network;
 	const char *address;
 	int64_t deadline;
+	const struct np_dial_options *options; /* of a dial, instead of the deadline */
 
 	/* what came of it */
 	ssize_t result;
