@@ -88,6 +88,58 @@ NP_API ssize_t np_buffers_write(struct np_fd *fd, struct np_buffers *buffers);
  */
 NP_API ssize_t np_buffers_read(struct np_buffers *buffers, void *buf, size_t size);
 
+/* ---- from one handle to another ----------------------------------------------------------- */
+
+/**
+ * np_sendfile() - send @size bytes of a regular file. Go: TCPConn.ReadFrom of a file
+ * @conn:   a stream; waits under its write deadline
+ * @file:   a handle of a regular file
+ * @offset: where in the file; below 0: at its position, which moves by what was sent
+ * @size:   how much at most; below 0: all until the end of the file
+ *
+ * By sendfile(2) where the kernel has it for these two, else by reading and writing. Holds the
+ * write lock of @conn from beginning to end, as np_write() does. The file's position is taken at
+ * the beginning and set at the end: of two tasks that send from it at once each sends the same.
+ *
+ * Of a fiber, a file that is not in memory does not hold up other fibers: what is missing is read
+ * by another thread (np_blocking()). Threads read it themselves.
+ *
+ * Return: the bytes that the kernel has taken for the peer, less than @size only if the file ended;
+ * errors of np_write() for @conn; -ESPIPE for a @file that is no regular one; -EINVAL; -EIO and
+ * others of reading. What was sent before an error np_sendfile_counted() tells.
+ */
+NP_API int64_t np_sendfile(struct np_fd *conn, struct np_fd *file, int64_t offset, int64_t size);
+
+/** np_sendfile_counted() - as np_sendfile(), and *ret_sent bytes were sent, in every case. */
+NP_API int64_t np_sendfile_counted(struct np_fd *conn, struct np_fd *file, int64_t offset,
+				   int64_t size, int64_t *ret_sent);
+
+/**
+ * np_copy() - copy from one stream to another until the first one ends. Go: io.Copy
+ * @to:    a stream, a pipe, a file
+ * @from:  the same
+ * @limit: how many bytes at most; below 0: all. 0 copies nothing and asks nobody. Go: io.CopyN
+ *
+ * Waits for @from under its read deadline and for @to under its write deadline, never for one with
+ * the other's lock: closing either ends the copy with NP_ECLOSED. Closes nothing: to pass an end of
+ * file on, call np_close_write() when it returns. Not for message sockets, whose messages it would
+ * tear up or cut.
+ *
+ * Begins with a buffer. Once there is as much as that holds, the kernel takes over where it can: by
+ * sendfile(2) from regular files, by splice(2) through a pipe of its own between sockets and pipes
+ * of Linux; and gives it back when only little comes. Of a fiber, as np_sendfile().
+ *
+ * Return: bytes that have reached @to, its kernel's buffer at least; an error of np_read() on @from
+ * or of np_write() on @to (np_error_text() tells whose); -ENOMEM; -EINVAL for a message socket, or
+ * one handle for both. After an error of @to bytes that were read may not have been written: they
+ * are lost. np_copy_counted() tells how many have arrived.
+ */
+NP_API int64_t np_copy(struct np_fd *to, struct np_fd *from, int64_t limit);
+
+/** np_copy_counted() - as np_copy(), and *ret_copied bytes reached @to, in every case. */
+NP_API int64_t np_copy_counted(struct np_fd *to, struct np_fd *from, int64_t limit,
+			       int64_t *ret_copied);
+
 /* ---- options ------------------------------------------------------------------------------ */
 
 /**
