@@ -23,7 +23,7 @@ poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|po
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(inherit|net|datagram|reader|resolve|stream|unix)\\.h|core/net/[a-z_]+\\.h"
+net="$fd|netpark/(inherit|net|datagram|reader|resolve|stream|unix)\\.h|netpark/(pipe|sync)\\.h|core/(net|sync)/[a-z_]+\\.h"
 file="$fd|netpark/file\\.h|core/file/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
@@ -35,7 +35,7 @@ storey 'include/netpark/sync.h' 'netpark/base\.h'
 storey 'include/netpark/channel.h' 'netpark/(base|sync)\.h'
 storey 'include/netpark/fiber.h' 'netpark/(base|runtime_poll)\.h'
 storey 'include/netpark/file.h' 'netpark/(base|fd)\.h'
-storey 'include/netpark/reader.h' 'netpark/base\.h'
+storey 'include/netpark/reader.h include/netpark/pipe.h' 'netpark/base\.h'
 storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/inherit.h include/netpark/unix.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd|resolve)\.h'

@@ -63,7 +63,8 @@ int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char 
 static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 {
 	size_t path_size = kind->path ? strlen(kind->path) + 1 : 0;
-	struct np_fd *fd = calloc(1, sizeof(*fd) + kind->name_length + path_size);
+	struct np_fd *fd =
+		calloc(1, sizeof(*fd) + kind->name_length + path_size + kind->memory_size);
 
 	if (!fd)
 		return NULL;
@@ -97,6 +98,22 @@ int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 	fd->is_stream = kind->is_stream;
 	*ret_fd = fd;
 	return 0;
+}
+
+struct np_fd *np__fd_new_in_memory(const struct fd_memory *memory, const char *network, size_t size)
+{
+	const struct fd_kind kind = { .network = network, .memory_size = size };
+	struct np_fd *fd;
+
+	np__fork_watch();
+	fd = allocate(-1, &kind);
+	if (!fd)
+		return NULL;
+	fd->is_memory = true;
+	fd->is_stream = true;
+	np__fd_mutex_mark_closed(&fd->mutex);
+	*(const struct fd_memory **)np__fd_behind(fd) = memory;
+	return fd;
 }
 
 /* TLS in the kernel and the like: records end reads. */
@@ -389,9 +406,17 @@ void np__fd_destroy(struct np_fd *fd)
 	np__fd_drop(fd);
 }
 
+/* Why a call does not get in. */
+static int refusal(struct np_fd *fd)
+{
+	int error = fd->is_memory ? np__fd_memory(fd)->check(fd) : NP_ECLOSED;
+
+	return error ? error : -EOPNOTSUPP;
+}
+
 int np__fd_incref(struct np_fd *fd, const char *op)
 {
-	return np__fd_mutex_incref(&fd->mutex) ? 0 : np__fd_fail_outside(fd, NP_ECLOSED, op, NULL);
+	return np__fd_mutex_incref(&fd->mutex) ? 0 : np__fd_fail_outside(fd, refusal(fd), op, NULL);
 }
 
 void np__fd_decref(struct np_fd *fd)
@@ -405,7 +430,7 @@ static int lock_error(struct np_fd *fd, enum fd_mutex_result result, const char 
 {
 	if (result == FD_MUTEX_LOCKED)
 		return 0;
-	return np__fd_fail_outside(fd, result == FD_MUTEX_CANCELED ? NP_ECANCELED : NP_ECLOSED, op,
+	return np__fd_fail_outside(fd, result == FD_MUTEX_CANCELED ? NP_ECANCELED : refusal(fd), op,
 				   NULL);
 }
 
@@ -458,6 +483,10 @@ int np_cancel_io(struct np_fd *fd)
 
 	if (!fd)
 		return np__invalid("np_cancel_io: no handle");
+	if (fd->is_memory) {
+		error = np__fd_memory(fd)->close(fd);
+		return error ? np__fd_fail_outside(fd, error, "close", NULL) : 0;
+	}
 	if (is_inherited(fd))
 		return close_inherited(fd);
 	if (!np__fd_mutex_incref_and_close(&fd->mutex))
@@ -510,6 +539,13 @@ int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
 
 /* ---- deadlines ---------------------------------------------------------------------------- */
 
+static int set_deadline_in_memory(struct np_fd *fd, int64_t deadline_ns, int mode)
+{
+	int error = np__fd_memory(fd)->set_deadline(fd, deadline_ns, mode);
+
+	return error ? np__fd_fail_outside(fd, error, "set", NULL) : 0;
+}
+
 NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, int mode)
 {
 	struct np_poll_desc *desc;
@@ -517,6 +553,8 @@ NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, i
 
 	if (!fd)
 		return np__invalid("np_set_deadline: no handle");
+	if (fd->is_memory)
+		return set_deadline_in_memory(fd, deadline_ns, mode);
 	error = np__fd_incref(fd, "set");
 	if (error)
 		return error;

@@ -43,6 +43,7 @@ struct np_fd {
 	bool is_borrowed : 1;      /* constant: the number is somebody else's to close */
 	bool closes_slowly : 1;    /* constant: close(2) may block */
 	bool is_packet : 1;        /* constant: datagrams with anybody */
+	bool is_memory : 1;        /* constant: no descriptor, see struct fd_memory */
 	uint8_t family;            /* constant: AF_..., of a socket */
 
 	atomic_uint handles;
@@ -60,6 +61,43 @@ struct np_fd {
 	unsigned char name[];
 };
 
+/*
+ * What a handle without a descriptor does instead. Its mutex is closed from the beginning, so what
+ * begins by a lock or a reference fails into its slow way, and looks there: those with a descriptor
+ * pay nothing for this. Whatever does not look is -EOPNOTSUPP.
+ *
+ * The functions record no failure, unless said otherwise; results are those of the calls.
+ */
+struct fd_memory {
+	/* Of more than nothing. Record failures, and spend. */
+	ssize_t (*read)(struct np_fd *fd, const struct iovec *iov, int count);
+	/* 0 or an error, and in every case how much was written. The same. */
+	int (*write)(struct np_fd *fd, const struct iovec *iov, int count, size_t *ret_written);
+	int (*set_deadline)(struct np_fd *fd, int64_t deadline_ns, int mode);
+	int (*shut_down)(struct np_fd *fd, int mode);
+	int (*check)(struct np_fd *fd); /* 0 or NP_ECLOSED */
+	int (*close)(struct np_fd *fd); /* the same, and gives up a reference to the memory once */
+	void (*forget)(struct np_fd *fd); /* the memory is given back after this */
+};
+
+/*
+ * A handle with @size bytes for @memory's use behind it, all zero but for the first: a pointer to
+ * @memory. NULL: there is no room.
+ */
+struct np_fd *np__fd_new_in_memory(const struct fd_memory *memory, const char *network,
+				   size_t size);
+
+/* These bytes. */
+static inline void *np__fd_behind(struct np_fd *fd)
+{
+	return fd + 1;
+}
+
+static inline const struct fd_memory *np__fd_memory(struct np_fd *fd)
+{
+	return *(const struct fd_memory **)np__fd_behind(fd);
+}
+
 /* How to make one, beyond what np_fd_open() finds out by itself. */
 struct fd_kind {
 	const char *network;
@@ -70,7 +108,8 @@ struct fd_kind {
 	int family; /* of a socket without a name */
 	const struct sockaddr *name;
 	socklen_t name_length;
-	const char *path; /* instead of name */
+	const char *path;   /* instead of name */
+	size_t memory_size; /* behind the handle, see np__fd_behind() */
 };
 
 /* np_fd_open() of a file that texts call by @path; NULL: by its kind. */
@@ -88,7 +127,7 @@ static inline bool np__fd_knows_peer(const struct np_fd *fd)
 /* Give up a reference to the memory, with the descriptor closed or known to stay open. */
 void np__fd_drop(struct np_fd *fd);
 
-/* A call under way that takes no lock. 0 or NP_ECLOSED, recorded for @op. */
+/* A call under way that takes no lock. 0, NP_ECLOSED or -EOPNOTSUPP, recorded for @op. */
 int np__fd_incref(struct np_fd *fd, const char *op);
 void np__fd_decref(struct np_fd *fd);
 
@@ -105,7 +144,7 @@ NP_RARE int np__fd_fail(struct np_fd *fd, int error, const char *op, const char 
 /* The same without a reference: the number may be another file's by now, and is not asked. */
 int np__fd_fail_outside(struct np_fd *fd, int error, const char *op, const char *call);
 
-/* The lock of one side, for one call. 0, NP_ECLOSED or NP_ECANCELED; recorded for @op. */
+/* The lock of one side, for one call. 0, or why not, for one -EOPNOTSUPP; recorded for @op. */
 NP_RARE int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op);
 
 /* If nobody else is there. @ret_before is for np__fd_unlock(), here and below. */

@@ -283,6 +283,19 @@ static ssize_t read_elsewhere(struct np_fd *fd, struct buffer buffer, struct np_
 	return end_read(fd, n, buffer.size, self);
 }
 
+/* Nothing at all, which only who has closed does not give or take. */
+static int pass_nothing_in_memory(struct np_fd *fd, const char *op)
+{
+	int error = np__fd_memory(fd)->check(fd);
+
+	return error ? np__fd_fail_outside(fd, error, op, NULL) : 0;
+}
+
+static ssize_t read_in_memory(struct np_fd *fd, const struct iovec *iov, int count, size_t size)
+{
+	return size ? np__fd_memory(fd)->read(fd, iov, count) : pass_nothing_in_memory(fd, "read");
+}
+
 /* Bad arguments, nothing or very much to read, a lock that has to be waited for, a blocking handle.
  */
 NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
@@ -293,6 +306,8 @@ NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
 
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_read: no handle, no buffer, or a size above SSIZE_MAX");
+	if (fd->is_memory)
+		return read_in_memory(fd, &(struct iovec){ buf, size }, 1, size);
 	error = np__fd_lock(fd, SIDE_READ, "read", &before);
 	if (error)
 		return error;
@@ -375,6 +390,8 @@ ssize_t np_readv(struct np_fd *fd, const struct iovec *iov, int count)
 		return np__invalid("np_readv: no handle, or buffers that readv(2) would refuse");
 	if (total == 0)
 		return np_read(fd, NULL, 0);
+	if (fd->is_memory)
+		return read_in_memory(fd, iov, count, (size_t)total);
 	vector = cap_vector(fd, iov, count, IOV_MAX, &cut);
 	return run(fd, SIDE_READ, "read", "readv", readv_once, &vector);
 }
@@ -523,6 +540,12 @@ NP_RARE static ssize_t write_slowly(struct np_fd *fd, const void *buf, size_t si
 	*written = 0;
 	if (!fd || (!buf && size > 0) || size > SSIZE_MAX)
 		return np__invalid("np_write: no handle, no buffer, or a size above SSIZE_MAX");
+	if (fd->is_memory) {
+		const struct iovec all = { (void *)(uintptr_t)buf, size };
+
+		error = np__fd_memory(fd)->write(fd, &all, 1, written);
+		return error ? error : (ssize_t)size;
+	}
 	error = np__fd_lock(fd, SIDE_WRITE, "write", &before);
 	if (error)
 		return error;
@@ -632,13 +655,28 @@ static ssize_t writev_whole(struct np_fd *fd, void *arg)
 	return writev_pieces(fd, whole->iov, whole->count);
 }
 
-/* A lock that has to be waited for, or a handle whose calls block. */
+static ssize_t writev_in_memory(struct np_fd *fd, struct iovec *iov, int count, ssize_t total)
+{
+	size_t written;
+	int error;
+
+	if (total == 0)
+		return pass_nothing_in_memory(fd, "write");
+	error = np__fd_memory(fd)->write(fd, iov, count, &written);
+	advance(iov, &count, written);
+	return error ? error : total;
+}
+
+/* A lock that has to be waited for, or is none, or a handle whose calls block. */
 NP_RARE static ssize_t writev_slowly(struct np_fd *fd, struct iovec *iov, int count, ssize_t total)
 {
 	struct whole_vector whole = { iov, count };
 	struct np_task *self = np__task_self();
-	ssize_t error = np__fd_lock_slowly(fd, SIDE_WRITE, "write");
+	ssize_t error;
 
+	if (fd->is_memory)
+		return writev_in_memory(fd, iov, count, total);
+	error = np__fd_lock_slowly(fd, SIDE_WRITE, "write");
 	if (error)
 		return error;
 	error = prepare(fd, SIDE_WRITE, self);

@@ -6,8 +6,11 @@
 
 void np__fd_drop(struct np_fd *fd)
 {
-	if (atomic_fetch_sub(&fd->refs, 1) == 1)
-		free(fd);
+	if (atomic_fetch_sub(&fd->refs, 1) != 1)
+		return;
+	if (fd->is_memory)
+		np__fd_memory(fd)->forget(fd);
+	free(fd);
 }
 
 struct np_fd *np_ref(struct np_fd *fd)
@@ -20,7 +23,9 @@ void np_unref(struct np_fd *fd)
 {
 	if (!fd || atomic_fetch_sub(&fd->handles, 1) != 1)
 		return;
-	if (!np__fd_mutex_is_closed(&fd->mutex))
+	if (fd->is_memory)
+		np__fd_memory(fd)->close(fd);
+	else if (!np__fd_mutex_is_closed(&fd->mutex))
 		np_cancel_io(fd);
 	np__fd_drop(fd);
 }

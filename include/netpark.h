@@ -14,6 +14,7 @@
 #include <netpark/inherit.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
+#include <netpark/pipe.h>
 #include <netpark/poll.h>
 #include <netpark/prefix.h>
 #include <netpark/reader.h>

@@ -11,12 +11,21 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+static int shut_down_in_memory(struct np_fd *conn, int how)
+{
+	int error = np__fd_memory(conn)->shut_down(conn, how == SHUT_WR ? NP_WRITE : NP_READ);
+
+	return error ? np__fd_fail_outside(conn, error, "close", NULL) : 0;
+}
+
 static int shut_down(struct np_fd *conn, int how)
 {
 	int error;
 
 	if (!conn)
 		return np__invalid("np_close_read, np_close_write: no connection");
+	if (conn->is_memory)
+		return shut_down_in_memory(conn, how);
 	error = np__fd_incref(conn, "close");
 	if (error)
 		return error;
@@ -52,6 +61,17 @@ int np_set_no_delay(struct np_fd *conn, bool no_delay)
 	return error;
 }
 
+/* There is none. */
+static int address_in_memory(struct np_fd *fd, struct np_addr *ret_addr)
+{
+	int error = np__fd_memory(fd)->check(fd);
+
+	if (error)
+		return np__fd_fail_outside(fd, error, "address", NULL);
+	*ret_addr = (struct np_addr){ .family = NP_ADDR_NONE };
+	return 0;
+}
+
 int np_local_addr(struct np_fd *fd, struct np_addr *ret_addr)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
@@ -60,6 +80,8 @@ int np_local_addr(struct np_fd *fd, struct np_addr *ret_addr)
 
 	if (!fd || !ret_addr)
 		return np__invalid("np_local_addr, np_remote_addr: no handle, or no place for it");
+	if (fd->is_memory)
+		return address_in_memory(fd, ret_addr);
 	error = np__fd_incref(fd, "address");
 	if (error)
 		return error;
@@ -95,6 +117,8 @@ int np_remote_addr(struct np_fd *fd, struct np_addr *ret_addr)
 
 	if (!fd || !ret_addr)
 		return np__invalid("np_local_addr, np_remote_addr: no handle, or no place for it");
+	if (fd->is_memory)
+		return address_in_memory(fd, ret_addr);
 	error = np__fd_incref(fd, "address");
 	if (error)
 		return error;

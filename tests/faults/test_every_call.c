@@ -27,6 +27,7 @@ struct life {
 	struct np_fd *listener;
 	struct np_fd *ends[2];
 	struct np_fd *pipe[2];
+	struct np_fd *memory[2];
 };
 
 static int begin(struct life *life)
@@ -109,6 +110,22 @@ static int use_pipe(struct life *life)
 	return n == 1 ? 0 : (int)n;
 }
 
+/* A wait with a deadline, and the end of one. */
+static int use_memory(struct life *life)
+{
+	int error = np_pipe_pair(life->memory);
+	char byte;
+
+	if (!error)
+		error = np_set_read_deadline(life->memory[0], np_deadline(1000));
+	if (!error)
+		error = (int)np_read(life->memory[0], &byte, 1);
+	if (error != NP_EDEADLINE)
+		return error;
+	error = np_cancel_io(life->memory[1]);
+	return error ? error : (int)np_read(life->memory[0], &byte, 1);
+}
+
 static void finish(struct life *life)
 {
 	np_close(life->ends[0]);
@@ -116,6 +133,8 @@ static void finish(struct life *life)
 	np_close(life->listener);
 	np_close(life->pipe[0]);
 	np_close(life->pipe[1]);
+	np_close(life->memory[0]);
+	np_close(life->memory[1]);
 	np_task_use_poller(NULL);
 	cr_assert_eq(np_poller_destroy(life->poller), 0, "after a failure of %s", fault_last());
 }
@@ -131,6 +150,8 @@ static int live(void)
 		error = echo(life.ends[0], life.ends[1]);
 	if (!error)
 		error = use_pipe(&life);
+	if (!error)
+		error = use_memory(&life);
 	if (!error)
 		error = np_close_write(life.ends[0]);
 	finish(&life);

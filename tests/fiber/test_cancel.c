@@ -102,6 +102,45 @@ static int clean_up(void *arg)
 	return np_sleep(1000);
 }
 
+static int read_pipe(void *arg)
+{
+	char byte;
+
+	atomic_fetch_add(&counter, 1);
+	return (int)np_read(arg, &byte, 1);
+}
+
+static int write_pipe(void *arg)
+{
+	atomic_fetch_add(&counter, 1);
+	return (int)np_write(arg, "x", 1);
+}
+
+/* The second write waits for its turn. */
+FIBER_TEST(cancel, ends_calls_of_a_pair_in_memory)
+{
+	int (*const calls[])(void *arg) = { read_pipe, write_pipe, write_pipe };
+	struct np_group groups[3] = { { 0 }, { 0 }, { 0 } };
+	struct np_fd *ends[2];
+	char byte;
+
+	atomic_store(&counter, 0);
+	cr_assert_eq(np_pipe_pair(ends), 0);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(np_group_go(&groups[i], calls[i], ends[0]), 0);
+		FIBER_UNTIL(atomic_load(&counter) == i + 1);
+	}
+	for (int i = 0; i < 3; i++) {
+		np_group_cancel(&groups[i]);
+		cr_assert_eq(np_group_join(&groups[i]), NP_ECANCELED);
+	}
+	/* Nobody is left in the way. */
+	cr_assert_eq(np_set_deadline(ends[1], -1), 0);
+	cr_assert_eq(np_read(ends[1], &byte, 1), NP_EDEADLINE);
+	np_close(ends[0]);
+	np_close(ends[1]);
+}
+
 FIBER_TEST(cancel, waits_for_who_is_shielded)
 {
 	struct np_group group = { 0 };

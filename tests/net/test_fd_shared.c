@@ -18,14 +18,20 @@ TestSuite(fd_shared, .init = fixture_begin, .fini = fixture_end, .timeout = FIXT
  */
 enum { WRITERS = 4, READERS = 4, MESSAGES = 6, MESSAGE_SIZE = 300 * 1000 };
 
-/* The three make pairs of which 0 reads and 1 writes. */
+static void pair_in_memory(struct np_fd *fds[2])
+{
+	cr_assert_eq(np_pipe_pair(fds), 0);
+}
+
+/* Each makes a pair of which 0 reads and 1 writes. */
 static void (*const make_pair[])(struct np_fd *fds[2]) = {
 	fixture_fd_pair,
 	fixture_fd_pipe,
 	fixture_fd_tcp_pair,
+	pair_in_memory,
 };
 
-enum { PAIRS = 3 };
+enum { PAIRS = 4 };
 
 struct worker {
 	struct np_fd *fd;
