@@ -61,6 +61,7 @@ static struct fault faults[] = {
 	{ .name = "malloc", .usual = ENOMEM },
 	{ .name = "mmap", .usual = ENOMEM },
 	{ .name = "mprotect", .usual = ENOMEM },
+	{ .name = "np__sendfile_may_block" },
 	{ .name = "pipe2", .usual = ENFILE },
 	{ .name = "poll" },
 	{ .name = "ppoll" },
@@ -72,9 +73,11 @@ static struct fault faults[] = {
 	{ .name = "recvmsg", .usual = ENOMEM },
 	{ .name = "send", .usual = ENOBUFS },
 	{ .name = "sendmsg", .usual = ENOBUFS },
+	{ .name = "sendfile", .usual = EIO },
 	{ .name = "setsockopt", .usual = ENOBUFS },
 	{ .name = "shutdown", .usual = ENOTCONN },
 	{ .name = "socket", .usual = EMFILE },
+	{ .name = "splice", .usual = ENOMEM },
 	{ .name = "write" },
 	{ .name = "writev" },
 };
@@ -307,6 +310,11 @@ WRAPPER(int, setsockopt, true, (int fd, int level, int name, const void *value, 
 	(fd, level, name, value, length))
 WRAPPER(int, shutdown, true, (int fd, int how), (fd, how))
 WRAPPER(int, socket, true, (int family, int type, int protocol), (family, type, protocol))
+WRAPPER(ssize_t, splice, true,
+	(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags),
+	(in, in_offset, out, out_offset, size, flags))
+WRAPPER(bool, np__sendfile_may_block, false, (int fd, int64_t offset, size_t size),
+	(fd, offset, size))
 WRAPPER(ssize_t, writev, true, (int fd, const struct iovec *iov, int count), (fd, iov, count))
 
 /* Transfers, which can be shortened, too. */
@@ -348,6 +356,19 @@ DIRECT_TRANSFER(read, (int fd, void *buf, size_t size), (fd, buf, size))
 DIRECT_TRANSFER(write, (int fd, const void *buf, size_t size), (fd, buf, size))
 DIRECT_TRANSFER(recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flags))
 DIRECT_TRANSFER(send, (int fd, const void *buf, size_t size, int flags), (fd, buf, size, flags))
+
+/* The system call's own name is one for each size of offsets. */
+ssize_t __real_np__call_sendfile(int to, int file, int64_t offset, size_t size);
+ssize_t __wrap_np__call_sendfile(int to, int file, int64_t offset, size_t size);
+
+ssize_t __wrap_np__call_sendfile(int to, int file, int64_t offset, size_t size)
+{
+	struct fault fault;
+
+	if (!meets("sendfile", true, &fault))
+		return __real_np__call_sendfile(to, file, offset, size);
+	return outcome(&fault) < 0 ? -errno : fault.value;
+}
 
 int __real_connect(int fd, const struct sockaddr *addr, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t length);
