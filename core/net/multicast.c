@@ -176,7 +176,7 @@ static int complain(struct np_fd *fd, const char *reason, const struct np_addr *
 	struct np_failure *failure = np__fail(NP_EADDRESS, "set", fd->network);
 
 	failure->reason = reason;
-	np_addr_format(about, failure->input, sizeof(failure->input));
+	np_ip_format(about, failure->input, sizeof(failure->input));
 	return NP_EADDRESS;
 }
 

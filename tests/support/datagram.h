@@ -17,6 +17,15 @@ void datagram_close(struct np_fd *fds[2]);
 /* Until a message is there; fails the test after a while. Leaves no read deadline. */
 void datagram_await(struct np_fd *fd);
 
+/*
+ * Messages of no bytes until the receiver, of Unix, has no room for one more: @to, or with NULL the
+ * peer. Returns how many. Receiving so many again makes room for all of them.
+ */
+int datagram_fill(struct np_fd *sender, const struct np_addr *to);
+
+/* Has the receiver with that path no room? */
+bool datagram_is_full(const char *path);
+
 /* A call with an address: whom to send to, or who has sent. */
 struct from_call {
 	struct call call;

@@ -70,10 +70,14 @@ static struct fault faults[] = {
 	{ .name = "readv" },
 	{ .name = "realloc", .usual = ENOMEM },
 	{ .name = "recv", .usual = ECONNRESET },
+	{ .name = "recvfrom", .usual = ENOMEM },
+	{ .name = "recvmmsg", .usual = ENOMEM },
 	{ .name = "recvmsg", .usual = ENOMEM },
 	{ .name = "send", .usual = ENOBUFS },
+	{ .name = "sendmmsg", .usual = ENOBUFS },
 	{ .name = "sendmsg", .usual = ENOBUFS },
 	{ .name = "sendfile", .usual = EIO },
+	{ .name = "sendto", .usual = ENOBUFS },
 	{ .name = "setsockopt", .usual = ENOBUFS },
 	{ .name = "shutdown", .usual = ENOTCONN },
 	{ .name = "socket", .usual = EMFILE },
@@ -303,9 +307,21 @@ WRAPPER(int, ppoll, false,
 	(struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
 	(fds, count, timeout, mask))
 WRAPPER(ssize_t, readv, true, (int fd, const struct iovec *iov, int count), (fd, iov, count))
+WRAPPER(ssize_t, recvfrom, true,
+	(int fd, void *buf, size_t size, int flags, struct sockaddr *addr, socklen_t *length),
+	(fd, buf, size, flags, addr, length))
+WRAPPER(int, recvmmsg, true,
+	(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+	(fd, messages, count, flags, timeout))
 WRAPPER(ssize_t, recvmsg, true, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 WRAPPER(ssize_t, sendmsg, true, (int fd, const struct msghdr *message, int flags),
 	(fd, message, flags))
+WRAPPER(int, sendmmsg, true, (int fd, struct mmsghdr *messages, unsigned count, int flags),
+	(fd, messages, count, flags))
+WRAPPER(ssize_t, sendto, true,
+	(int fd, const void *buf, size_t size, int flags, const struct sockaddr *addr,
+	 socklen_t length),
+	(fd, buf, size, flags, addr, length))
 WRAPPER(int, setsockopt, true, (int fd, int level, int name, const void *value, socklen_t length),
 	(fd, level, name, value, length))
 WRAPPER(int, shutdown, true, (int fd, int how), (fd, how))
