@@ -121,7 +121,7 @@ static bool parse_ipv6(const char *text, uint8_t ip[16])
 		if (digits == 0)
 			return false;
 		if (text[digits] == '.') { /* the last four bytes in IPv4's form */
-			if (used > 12 || (gap < 0 && used != 12) || !parse_ipv4(text, ip + used))
+			if (used > 12 || !parse_ipv4(text, ip + used))
 				return false;
 			used += 4;
 			text = "";
