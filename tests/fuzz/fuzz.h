@@ -8,6 +8,9 @@
  * which makes more of them:
  *
  *	mkdir new && build/tests/fuzz/fuzz-addr -max_len=400 new tests/fuzz/corpus/addr
+ *
+ * Inputs are named for what they are; those called found-... came out of a search, and each reaches
+ * code that the others do not.
  */
 #ifndef NETPARK_TESTS_FUZZ_FUZZ_H
 #define NETPARK_TESTS_FUZZ_FUZZ_H
