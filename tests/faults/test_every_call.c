@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct life {
 	struct np_fd *ends[2];
 	struct np_fd *pipe[2];
 	struct np_fd *memory[2];
+	struct np_fd *files[4];
 };
 
 static int begin(struct life *life)
@@ -110,6 +112,26 @@ static int use_pipe(struct life *life)
 	return n == 1 ? 0 : (int)n;
 }
 
+static int tell_number(int sysfd, void *arg)
+{
+	*(int *)arg = sysfd;
+	return 0;
+}
+
+static int use_files(struct life *life)
+{
+	int number;
+	int error = np_pipe(life->files);
+
+	if (!error)
+		error = np_fd_control(life->files[0], tell_number, &number);
+	if (!error)
+		error = np_file_standard(number, &life->files[2]);
+	if (!error)
+		error = np_file_open("/dev/null", O_RDWR, 0, &life->files[3]);
+	return error;
+}
+
 /* A wait with a deadline, and the end of one. */
 static int use_memory(struct life *life)
 {
@@ -135,6 +157,8 @@ static void finish(struct life *life)
 	np_close(life->pipe[1]);
 	np_close(life->memory[0]);
 	np_close(life->memory[1]);
+	for (int i = 0; i < 4; i++)
+		np_close(life->files[i]);
 	np_task_use_poller(NULL);
 	cr_assert_eq(np_poller_destroy(life->poller), 0, "after a failure of %s", fault_last());
 }
@@ -150,6 +174,8 @@ static int live(void)
 		error = echo(life.ends[0], life.ends[1]);
 	if (!error)
 		error = use_pipe(&life);
+	if (!error)
+		error = use_files(&life);
 	if (!error)
 		error = use_memory(&life);
 	if (!error)
