@@ -23,7 +23,7 @@ poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|po
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
 sync="$poll|netpark/(sync|channel)\\.h|core/sync/[a-z_]+\\.h"
 fiber="$poll|netpark/(fiber|dump)\\.h|core/fiber/[a-z_]+\\.h"
-net="$fd|netpark/(inherit|net|datagram|reader|resolve|stream|unix)\\.h|netpark/(pipe|sync)\\.h|core/(net|sync)/[a-z_]+\\.h"
+net="$fd|netpark/(inherit|interface|net|datagram|reader|resolve|stream|unix)\\.h|netpark/(pipe|sync)\\.h|core/(net|sync)/[a-z_]+\\.h"
 file="$fd|netpark/file\\.h|core/file/[a-z_]+\\.h"
 
 storey 'include/netpark/base.h include/netpark/addr.h' 'netpark/base\.h'
@@ -40,8 +40,9 @@ storey 'include/netpark/stream.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/inherit.h include/netpark/unix.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd|resolve)\.h'
 storey 'include/netpark/resolve.h' 'netpark/(base|addr)\.h'
+storey 'include/netpark/interface.h' 'netpark/(base|addr|prefix)\.h'
 storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
-storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch] core/thread.[ch]' "$base|core/failure\\.h"
+storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/zone.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch] core/thread.[ch]' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch] core/detach.[ch]' "$seam"
 storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
@@ -54,7 +55,7 @@ storey 'core/file/*.[ch]' "$file"
 # A file that no storey names would go unchecked.
 for file in core/*.[chS]; do
 	case $file in
-	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*|core/thread.*|core/detach.*) ;;
+	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/zone.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*|core/thread.*|core/detach.*) ;;
 	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;

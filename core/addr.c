@@ -145,18 +145,6 @@ static bool parse_ipv6(const char *text, uint8_t ip[16])
 	return gap >= 0 ? expand(ip, used, gap) : used == 16;
 }
 
-/* The interface's name, else its number. 0 if it is neither. */
-static uint32_t parse_zone(const char *text)
-{
-	uint64_t index = if_nametoindex(text);
-
-	if (index != 0)
-		return (uint32_t)index;
-	for (; is_digit(*text) && index <= UINT32_MAX; text++)
-		index = index * 10 + (uint64_t)(*text - '0');
-	return *text == '\0' && index <= UINT32_MAX ? (uint32_t)index : 0;
-}
-
 const char *np__ip_parse(const char *text, struct np_addr *addr)
 {
 	const char *percent = strrchr(text, '%');
@@ -177,7 +165,7 @@ const char *np__ip_parse(const char *text, struct np_addr *addr)
 		return NULL;
 	if (np__addr_ipv4(addr))
 		return "zone on an IPv4 address";
-	addr->zone = parse_zone(percent + 1);
+	addr->zone = np__zone_parse(percent + 1);
 	return addr->zone == 0 ? "no such zone" : NULL;
 }
 
@@ -439,8 +427,7 @@ int np_ip_format(const struct np_addr *addr, char *buf, size_t size)
 	format_ipv6(addr->ip, text, sizeof(text));
 	if (addr->zone == 0)
 		return snprintf(buf, size, "%s", text);
-	if (!if_indextoname(addr->zone, zone))
-		snprintf(zone, sizeof(zone), "%u", (unsigned)addr->zone);
+	np__zone_format(addr->zone, zone, sizeof(zone));
 	return snprintf(buf, size, "%s%%%s", text, zone);
 }
 

@@ -22,6 +22,12 @@ const char *np__ip_parse(const char *text, struct np_addr *addr);
 /* The four bytes of an IPv4 address, also of a mapped one. NULL of others. */
 const uint8_t *np__addr_ipv4(const struct np_addr *addr);
 
+/* The interface's name, else its number. 0 if it is neither. */
+uint32_t np__zone_parse(const char *text);
+
+/* The reverse, as snprintf(3). */
+int np__zone_format(uint32_t index, char *buf, size_t size);
+
 /* Why @text is no port, or NULL. None is 0. */
 const char *np__port_parse(const char *text, uint16_t *port);
 

@@ -12,6 +12,7 @@
 #include <netpark/fiber.h>
 #include <netpark/file.h>
 #include <netpark/inherit.h>
+#include <netpark/interface.h>
 #include <netpark/net.h>
 #include <netpark/park.h>
 #include <netpark/pipe.h>
