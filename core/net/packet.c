@@ -71,11 +71,11 @@ static int open_packet(const struct target *target, const struct np_listen_optio
 	return 0;
 }
 
-/* As np__target_parse(); no Unix name at all is the system's choice of one, if it makes any. */
+/* As np__target_find(); no Unix name at all is the system's choice of one, if it makes any. */
 static int parse(const char *network, const char *address, struct target *target)
 {
 	if (!network || !address || strcmp(network, "unixgram") != 0 || address[0] != '\0')
-		return np__target_parse("listen", network, address, target);
+		return np__target_find("listen", network, address, target);
 	*target = (struct target){
 		.network = "unixgram",
 		.given = { .family = NP_ADDR_UNIX },

@@ -3,6 +3,7 @@
 #include "core/net/target.h"
 
 #include <netpark/net.h>
+#include <netpark/resolve.h>
 
 #include "core/addr.h"
 #include "core/failure.h"
@@ -12,6 +13,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { FIND_MAX = 16 }; /* addresses of a name to choose from */
 
 int np__target_fail(const char *op, const struct target *target, int error, const char *call)
 {
@@ -112,6 +115,35 @@ int np__target_parse(const char *op, const char *network, const char *address,
 	if (error)
 		return np__target_fail_input(op, target->network, error);
 	np__target_set(target, &addr);
+	return 0;
+}
+
+bool np__target_may_be_name(int error, const char *network, const char *address)
+{
+	return error == NP_EADDRESS && strncmp(network, "unix", 4) != 0 && strchr(address, ':');
+}
+
+/* A family that everybody can reach is worth more than the resolver's order. Go. */
+static const struct np_addr *choose(const struct np_addr *addrs, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (addrs[i].family == NP_ADDR_IPV4)
+			return &addrs[i];
+	return &addrs[0];
+}
+
+int np__target_find(const char *op, const char *network, const char *address, struct target *target)
+{
+	struct np_addr addrs[FIND_MAX];
+	int error = np__target_parse(op, network, address, target);
+	int count;
+
+	if (!np__target_may_be_name(error, network, address))
+		return error;
+	count = np_resolve(network, address, 0, addrs, FIND_MAX);
+	if (count < 0)
+		return np__target_fail_input(op, target->network, count);
+	np__target_set(target, choose(addrs, count < FIND_MAX ? count : FIND_MAX));
 	return 0;
 }
 

@@ -52,6 +52,15 @@ static inline bool target_is_v6_only(const struct target *target)
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target);
 
+/* Has np__target_parse() failed with @error because there is a name of a host, or of a service? */
+bool np__target_may_be_name(int error, const char *network, const char *address);
+
+/* The same for what is listened on: of a host that is a name its first IPv4 address, else its
+ * first.
+ */
+int np__target_find(const char *op, const char *network, const char *address,
+		    struct target *target);
+
 /* The same for an address that is known. target->network and its type stay. */
 void np__target_set(struct target *target, const struct np_addr *addr);
 

@@ -96,7 +96,8 @@ struct np_listen_options {
  * np_listen() - a listener. Go: net.Listen
  * @network: "tcp" (both families on one socket for ":port" and "[::]:port" where the system can,
  *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix", "unixpacket"
- * @address: port 0 takes a free one, see np_local_addr()
+ * @address: port 0 takes a free one, see np_local_addr(). Of a host that is a name it is the first
+ *           IPv4 address, or else the first; that is looked up (np_resolve()), without a deadline.
  *
  * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY and
  * keep-alive for what they accept. A Unix listener removes its path when it is closed. An address

@@ -203,6 +203,23 @@ Test(listen_with, an_address_is_free_as_soon_as_its_listener_is_closed)
 	np_close(listener);
 }
 
+Test(listen_with, a_name_is_looked_up)
+{
+	struct np_fd *listener, *untouched = NULL;
+	struct np_addr addr;
+	char text[256];
+
+	cr_assert_eq(np_listen("tcp", "localhost:0", &listener), 0);
+	cr_assert_eq(np_local_addr(listener, &addr), 0);
+	cr_assert(np_ip_is_loopback(&addr));
+	cr_assert_eq(addr.family, NP_ADDR_IPV4);
+	np_close(listener);
+	cr_assert_eq(np_listen("tcp", "not a name:0", &untouched), NP_EADDRESS);
+	cr_assert_null(untouched);
+	np_error_text(NP_EADDRESS, text, sizeof(text));
+	cr_assert_eq(strncmp(text, "listen tcp: ", 12), 0, "%s", text);
+}
+
 Test(listen_with, ipv6_alone_can_be_asked_for)
 {
 	const struct np_listen_options alone = { .flags = NP_LISTEN_V6_ONLY };
