@@ -69,18 +69,6 @@ void np__target_set_loopback(struct target *target, bool v6)
 	set_ip(target, v6, v6 ? loopback6 : loopback4);
 }
 
-/* An IPv4-mapped address means IPv4, and a socket for IPv6 alone would not take it. */
-static void unmap(struct target *target)
-{
-	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
-	unsigned char ip[4];
-
-	if (target->addr.family != NP_ADDR_IPV6 || memcmp(target->addr.ip, prefix, 12) != 0)
-		return;
-	memcpy(ip, target->addr.ip + 12, 4);
-	set_ip(target, false, ip);
-}
-
 /* SOCK_... of a network that exists. */
 static int socket_type(const char *network)
 {
@@ -93,10 +81,11 @@ void np__target_set(struct target *target, const struct np_addr *addr)
 {
 	target->given = *addr;
 	target->addr = *addr;
-	target->family = addr->family == NP_ADDR_UNIX   ? AF_UNIX
-			 : addr->family == NP_ADDR_IPV4 ? AF_INET
-							: AF_INET6;
-	unmap(target);
+	/* It means IPv4, and a socket for IPv6 alone would not take it. */
+	np_ip_unmap(&target->addr);
+	target->family = target->addr.family == NP_ADDR_UNIX   ? AF_UNIX
+			 : target->addr.family == NP_ADDR_IPV4 ? AF_INET
+							       : AF_INET6;
 }
 
 int np__target_parse(const char *op, const char *network, const char *address,
