@@ -39,7 +39,7 @@ int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
 		return error;
 	while (!error && ++n < count)
 		error = receive_one(fd, &messages[n], MSG_DONTWAIT);
-	if (error && error != -EAGAIN && error != -EWOULDBLOCK && error != -EINTR)
+	if (error && error != -EAGAIN && error != -EWOULDBLOCK)
 		fd->later_error = (uint8_t)-error;
 	return n;
 }

@@ -88,6 +88,7 @@ void np__origin(const struct sockaddr_storage *name, socklen_t length, struct np
 		length = sizeof(*name);
 	np__addr_from_sockaddr(ret, (const struct sockaddr *)name, length);
 	np_ip_unmap(ret);
+	/* Of who has no name some kernels say as much, and some nothing. */
 	if (ret->family == NP_ADDR_UNIX && ret->path_size == 0)
 		ret->family = NP_ADDR_NONE;
 }

@@ -160,22 +160,42 @@ Test(multicast, each_gets_the_groups_of_ipv6_that_it_has_joined)
 	private_net_leave();
 }
 
-/* Where it is an interface's own, the group says which. */
+/* Where it is an interface's own, the group says which: not the one that the kernel would take. */
 Test(multicast, the_zone_of_a_group_is_its_interface)
 {
 	struct scene scene;
+	struct np_addr group;
 	struct np_fd *fd;
 
 	begin_in_private(&scene, "udp6");
 	fd = listen_to_group(&scene, "0");
-	scene.groups[0].zone = scene.interface;
-	cr_assert_eq(np_multicast_join(fd, &scene.groups[0], 0, NULL), 0);
-	send_to_group(&scene, 0, "linked");
-	expect_next(fd, "linked");
-	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], scene.interface, NULL), 0);
+	group = scene.groups[0];
+	group.zone = if_nametoindex("lo");
+	cr_assert_eq(np_multicast_join(fd, &group, 0, NULL), 0);
+	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], group.zone, NULL), 0);
 	np_close(fd);
 	np_close(scene.sender);
 	private_net_leave();
+}
+
+/* Others' groups are the host's, too, and so Linux would give them to who has joined none. */
+Test(multicast, who_joins_nothing_gets_what_is_sent_to_this_host)
+{
+	struct scene scene;
+	struct np_fd *fd, *other;
+	struct np_addr to = address("127.0.0.1");
+
+	begin(&scene);
+	cr_assert_eq(np_listen_packet("udp4", ":0", &other), 0);
+	cr_assert_eq(np_multicast_join(other, &scene.groups[0], scene.interface, NULL), 0);
+	fd = listen_to_group(&scene, "0");
+	send_to_group(&scene, 0, "others'");
+	to.port = scene.groups[0].port;
+	cr_assert_eq(np_send_to(scene.sender, "mine", 4, &to), 4);
+	expect_next(fd, "mine");
+	np_close(fd);
+	np_close(other);
+	np_close(scene.sender);
 }
 
 /* Who listens on a port, no group's, and joins one has that one and no other. */
