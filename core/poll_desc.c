@@ -379,7 +379,9 @@ int64_t np__poll_expire(struct np_poll_desc *desc, int64_t now, struct task_list
 /* What a report tells beside readiness; before the slots, so that who is woken sees it. */
 static void note(struct np_poll_desc *desc, uint32_t flags)
 {
-	uint32_t told = (flags & RUNTIME_POLL_ERROR ? INFO_EVENT_ERROR : 0) |
+	bool is_error =
+		flags & RUNTIME_POLL_ERROR && !(atomic_load(&desc->info) & INFO_IS_ANSWERED);
+	uint32_t told = (is_error ? INFO_EVENT_ERROR : 0) |
 			(flags & RUNTIME_POLL_HANGUP ? INFO_HANGUP : 0) |
 			(flags & RUNTIME_POLL_PRIORITY ? INFO_PRIORITY : 0);
 

@@ -34,15 +34,16 @@ enum { SLOT_NIL = 0, SLOT_READY = 1, SLOT_WAIT = 2 };
 /* Bits of info. Set, and cleared only when the descriptor is opened, but for EVENT_ERROR. */
 enum {
 	INFO_OPEN = 1,
-	INFO_CLOSING = 2,      /* unblocked: every wait fails */
-	INFO_REGISTERED = 4,   /* the backend knows it */
-	INFO_EVENT_ERROR = 8,  /* the last report was an error and nothing else */
-	INFO_HANGUP = 16,      /* end of file, hang-up or an error was reported, ever */
-	INFO_PRIORITY = 32,    /* urgent data was reported, ever */
-	INFO_NEEDS_ARM = 64,   /* the backend's trait */
-	INFO_IS_VAGUE = 128,   /* the backend does not tell urgent data from other */
-	INFO_JOINING = 256,    /* somebody tells the backend right now */
-	INFO_READS_ONLY = 512, /* and has not told it about writing */
+	INFO_CLOSING = 2,        /* unblocked: every wait fails */
+	INFO_REGISTERED = 4,     /* the backend knows it */
+	INFO_EVENT_ERROR = 8,    /* the last report was an error and nothing else */
+	INFO_HANGUP = 16,        /* end of file, hang-up or an error was reported, ever */
+	INFO_PRIORITY = 32,      /* urgent data was reported, ever */
+	INFO_NEEDS_ARM = 64,     /* the backend's trait */
+	INFO_IS_VAGUE = 128,     /* the backend does not tell urgent data from other */
+	INFO_JOINING = 256,      /* somebody tells the backend right now */
+	INFO_READS_ONLY = 512,   /* and has not told it about writing */
+	INFO_IS_ANSWERED = 1024, /* errors may be answers in its queue: see zero_copy_linux.c */
 
 	/* After any of these a short read does not mean that nothing was left. */
 	INFO_DOUBTS = INFO_HANGUP | INFO_PRIORITY | INFO_EVENT_ERROR | INFO_IS_VAGUE,

@@ -140,6 +140,26 @@ NP_API int64_t np_copy(struct np_fd *to, struct np_fd *from, int64_t limit);
 NP_API int64_t np_copy_counted(struct np_fd *to, struct np_fd *from, int64_t limit,
 			       int64_t *ret_copied);
 
+/**
+ * np_write_zero_copy() - write all of it without a copy: the kernel sends from @buf itself
+ *
+ * By MSG_ZEROCOPY, for TCP of Linux and an edge-triggered poller (epoll). In every other case, for
+ * less than 16 KiB, and where the kernel has no room to keep more in mind, it is np_write(). It
+ * pays for hundreds of KiB at a time over a real network; over loopback the kernel copies anyway,
+ * and later.
+ *
+ * Returns when the kernel has let go of @buf, which is when the peer has acknowledged the last
+ * byte: a round trip later than np_write(), and as late as a slow peer reads. Holds the write lock
+ * until then. @buf is the caller's again when it returns, whatever it returns: to make sure of that
+ * a call that a deadline, a close or a cancellation ends RESETS the connection if something was
+ * sent. Do not mix it with MSG_ZEROCOPY calls or with an error queue (IP_RECVERR, timestamps) of
+ * your own: it empties that. The answers wake who waits for reading in vain, np_wait() returns
+ * then, and the shortcut of np_read() is off.
+ *
+ * Return: @size, or an error of np_write(), after which the connection may be used no more.
+ */
+NP_API ssize_t np_write_zero_copy(struct np_fd *fd, const void *buf, size_t size);
+
 /* ---- options ------------------------------------------------------------------------------ */
 
 /**
