@@ -508,7 +508,7 @@ int np_addr_compare(const struct np_addr *a, const struct np_addr *b)
 	order = compare_numbers(a4 ? NP_ADDR_IPV4 : a->family, b4 ? NP_ADDR_IPV4 : b->family);
 	if (order)
 		return order;
-	if (a4)
+	if (a4 && b4)
 		order = sign(memcmp(a4, b4, 4));
 	else if (a->family == NP_ADDR_UNIX)
 		return compare_paths(a, b);
