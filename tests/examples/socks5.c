@@ -83,12 +83,14 @@ static bool check_password(const struct socks *socks, struct np_fd *conn)
 {
 	char user[256], password[256];
 	unsigned char version, reply[2] = { 1, 1 };
+	bool is_right;
 
 	if (!receive(conn, &version, 1) || version != 1 || !receive_text(conn, user) ||
 	    !receive_text(conn, password))
 		return false;
-	reply[1] =
-		(unsigned char)(!is_same(user, socks->user) | !is_same(password, socks->password));
+	is_right = is_same(user, socks->user);
+	is_right &= is_same(password, socks->password); /* both, whatever the first is */
+	reply[1] = !is_right;
 	return answer(conn, reply, 2) && reply[1] == 0;
 }
 
