@@ -193,8 +193,7 @@ static int dial(const char *network, const char *address, const struct np_dial_o
 	struct route route = { .options = options };
 	struct np_addr addrs[2];
 	int error = np__target_parse("dial", network, address, &route.target);
-	bool may_be_name =
-		error == NP_EADDRESS && strncmp(network, "unix", 4) != 0 && strchr(address, ':');
+	bool may_be_name = np__target_may_be_name(error, network, address);
 
 	if (error && !may_be_name)
 		return error;
