@@ -159,16 +159,6 @@ static const char *network_of(int family, int type, int protocol)
 	return type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol < 0) ? "udp" : "socket";
 }
 
-/* Whom texts name: the peer, or what a listener listens on. 0 for nobody. */
-static socklen_t find_name(int sysfd, bool is_listener, struct sockaddr_storage *name)
-{
-	socklen_t length = sizeof(*name);
-	int failed = is_listener ? getsockname(sysfd, (struct sockaddr *)name, &length)
-				 : getpeername(sysfd, (struct sockaddr *)name, &length);
-
-	return failed || length > sizeof(*name) ? 0 : length;
-}
-
 /* What a socket is, from the socket itself. 0 or -errno. */
 static int inspect_socket(int sysfd, struct fd_kind *kind, struct sockaddr_storage *name)
 {
@@ -180,18 +170,30 @@ static int inspect_socket(int sysfd, struct fd_kind *kind, struct sockaddr_stora
 	if (getsockopt(sysfd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
 		return -errno;
 	length = sizeof(listening);
-	if (getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0)
-		kind->is_listener = listening != 0;
-	if (getsockname(sysfd, (struct sockaddr *)name, &name_length) < 0)
-		name->ss_family = AF_UNSPEC;
+	/* Not every system knows the option, and some forget the names of what was shut down. */
+	if (getsockopt(sysfd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 &&
+	    errno != ENOPROTOOPT)
+		return -errno;
+	kind->is_listener = listening != 0;
+	if (getsockname(sysfd, (struct sockaddr *)name, &name_length) < 0) {
+		if (errno != EINVAL && errno != ECONNRESET)
+			return -errno;
+		name_length = 0;
+	}
 	kind->family = name->ss_family;
 	kind->network = network_of(name->ss_family, type, protocol);
 	kind->is_stream = type == SOCK_STREAM;
 	/* What is known about TCP is not known about MPTCP, SCTP and SMC. */
 	kind->is_tcp = kind->is_stream && strcmp(kind->network, "tcp") == 0 &&
 		       protocol == IPPROTO_TCP && !has_upper_layer(sysfd);
-	kind->name_length = find_name(sysfd, kind->is_listener, name);
+	/* Whom texts name: a listener itself, else the peer, if there is one. */
+	if (!kind->is_listener) {
+		name_length = sizeof(*name);
+		if (getpeername(sysfd, (struct sockaddr *)name, &name_length) < 0)
+			name_length = 0;
+	}
 	kind->name = (const struct sockaddr *)name;
+	kind->name_length = name_length <= sizeof(*name) ? name_length : 0;
 	return 0;
 }
 

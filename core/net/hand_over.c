@@ -103,8 +103,8 @@ static int read_answer(struct np_fd *conn, int error)
 	return answer ? np__fd_fail(conn, answer, "hand-over", NULL) : error;
 }
 
-/* What has come in spite of all, with no more to come. */
-static int settle(struct np_fd *conn, int error)
+/* What has come in spite of all, with no more to come; of one who has got everything. */
+static int settle(struct np_fd *conn, int error, bool all_sent)
 {
 	int32_t answer = -EPROTO;
 	ssize_t n = recv(conn->sysfd, &answer, sizeof(answer), MSG_DONTWAIT);
@@ -113,7 +113,7 @@ static int settle(struct np_fd *conn, int error)
 	shutdown(conn->sysfd, SHUT_RDWR);
 	if (n < 0)
 		n = recv(conn->sysfd, &answer, sizeof(answer), MSG_DONTWAIT);
-	return n == (ssize_t)sizeof(answer) && answer == 0 ? 0 : error;
+	return all_sent && n == (ssize_t)sizeof(answer) && answer == 0 ? 0 : error;
 }
 
 /* Paths of listeners that are somebody else's now. */
@@ -138,7 +138,7 @@ static bool can_be_given(const struct np_inherited *list, size_t count)
 
 int np_hand_over(struct np_fd *conn, const struct np_inherited *list, size_t count)
 {
-	int error;
+	int error, not_sent;
 
 	if (!is_stream_of_unix(conn))
 		return np__invalid("np_hand_over: no connection of a Unix stream");
@@ -149,9 +149,10 @@ int np_hand_over(struct np_fd *conn, const struct np_inherited *list, size_t cou
 	error = np__fd_incref(conn, "hand-over");
 	if (error)
 		return error;
-	error = read_answer(conn, send_all(conn, list, count));
+	not_sent = send_all(conn, list, count);
+	error = read_answer(conn, not_sent);
 	if (error)
-		error = settle(conn, error);
+		error = settle(conn, error, !not_sent);
 	if (!error)
 		give_up_paths(list, count);
 	np__fd_decref(conn);

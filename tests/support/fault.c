@@ -51,6 +51,7 @@ static struct fault faults[] = {
 	{ .name = "epoll_wait" },
 	{ .name = "eventfd", .usual = EMFILE },
 	{ .name = "fcntl", .usual = EPERM },
+	{ .name = "fork", .usual = EAGAIN },
 	{ .name = "getpeername" },
 	{ .name = "getsockname", .usual = ENOBUFS },
 	{ .name = "getsockopt", .usual = ENOBUFS },
@@ -81,6 +82,7 @@ static struct fault faults[] = {
 	{ .name = "setsockopt", .usual = ENOBUFS },
 	{ .name = "shutdown", .usual = ENOTCONN },
 	{ .name = "socket", .usual = EMFILE },
+	{ .name = "socketpair", .usual = EMFILE },
 	{ .name = "splice", .usual = ENOMEM },
 	{ .name = "write" },
 	{ .name = "writev" },
@@ -291,6 +293,7 @@ WRAPPER(int, epoll_ctl, op == EPOLL_CTL_ADD, (int epfd, int op, int fd, struct e
 WRAPPER(int, epoll_wait, false, (int epfd, struct epoll_event *events, int count, int timeout),
 	(epfd, events, count, timeout))
 WRAPPER(int, eventfd, true, (unsigned value, int flags), (value, flags))
+WRAPPER(pid_t, fork, true, (void), ())
 WRAPPER(int, getpeername, true, (int fd, struct sockaddr *addr, socklen_t *length),
 	(fd, addr, length))
 WRAPPER(int, getsockname, true, (int fd, struct sockaddr *addr, socklen_t *length),
@@ -326,6 +329,8 @@ WRAPPER(int, setsockopt, true, (int fd, int level, int name, const void *value, 
 	(fd, level, name, value, length))
 WRAPPER(int, shutdown, true, (int fd, int how), (fd, how))
 WRAPPER(int, socket, true, (int family, int type, int protocol), (family, type, protocol))
+WRAPPER(int, socketpair, true, (int family, int type, int protocol, int fds[2]),
+	(family, type, protocol, fds))
 WRAPPER(ssize_t, splice, true,
 	(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags),
 	(in, in_offset, out, out_offset, size, flags))
