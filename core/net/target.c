@@ -11,8 +11,10 @@
 #include "core/sys.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 enum { FIND_MAX = 16 }; /* addresses of a name to choose from */
 
@@ -88,17 +90,34 @@ void np__target_set(struct target *target, const struct np_addr *addr)
 							       : AF_INET6;
 }
 
+/* Linux finds an abstract name that is free for who binds to none: '@' and five digits. */
+#ifdef __linux__
+enum { HAS_AUTOBIND = 1 };
+#else
+enum { HAS_AUTOBIND = 0 };
+#endif
+
+/* The length of such a name: the kernel tells it when it is bound. */
+enum { AUTOBOUND_LENGTH = offsetof(struct sockaddr_un, sun_path) + 6 };
+
+static bool wants_any_name(const char *op, const char *network, const char *address)
+{
+	return HAS_AUTOBIND && *address == '\0' && strcmp(op, "listen") == 0 &&
+	       (strcmp(network, "unix") == 0 || strcmp(network, "unixpacket") == 0);
+}
+
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target)
 {
-	struct np_addr addr;
-	int error;
+	struct np_addr addr = { .family = NP_ADDR_UNIX };
+	int error = 0;
 
 	if (!network || !address)
 		return np__invalid("dial, listen: no network or no address");
 	target->network = np__network_name(network);
 	target->given.family = NP_ADDR_NONE;
-	error = np_addr_parse(network, address, &addr);
+	if (!wants_any_name(op, network, address))
+		error = np_addr_parse(network, address, &addr);
 	if (target->network)
 		target->type = socket_type(target->network);
 	if (error)
@@ -146,6 +165,7 @@ int np__target_finish(const char *op, struct target *target)
 int np__target_open(const struct target *target, bool serves, struct np_fd **ret_fd,
 		    const char **call)
 {
+	bool is_unnamed = target_is_unix(target) && target->addr.path_size == 0;
 	const struct fd_kind kind = {
 		.network = target->network,
 		.is_tcp = target_is_tcp(target),
@@ -153,7 +173,7 @@ int np__target_open(const struct target *target, bool serves, struct np_fd **ret
 		.is_listener = serves && target->type != SOCK_DGRAM,
 		.is_packet = serves && target->type == SOCK_DGRAM,
 		.name = (const struct sockaddr *)&target->name,
-		.name_length = target->length,
+		.name_length = is_unnamed ? AUTOBOUND_LENGTH : target->length,
 	};
 	int sysfd = np__sys_socket(target->family, target->type, 0);
 	int error;

@@ -98,6 +98,7 @@ struct np_listen_options {
  *           IPv4 alone for "0.0.0.0:port"), "tcp4", "tcp6", "unix", "unixpacket"
  * @address: port 0 takes a free one, see np_local_addr(). Of a host that is a name it is the first
  *           IPv4 address, or else the first; that is looked up (np_resolve()), without a deadline.
+ *           Of a Unix network "" takes a free abstract name where there are such (Linux).
  *
  * The backlog is the system's maximum. TCP listeners set SO_REUSEADDR, and TCP_NODELAY and
  * keep-alive for what they accept. A Unix listener removes its path when it is closed. An address

@@ -71,6 +71,51 @@ Test(unix_socket, an_abstract_name_connects_and_leaves_no_path)
 	cr_assert_not(exists(name));
 }
 
+#ifdef __linux__
+Test(unix_socket, a_listener_without_a_name_gets_one)
+{
+	const char *const networks[] = { "unix", "unixpacket" };
+
+	for (int i = 0; i < 2; i++) {
+		struct np_fd *listeners[2], *ends[2] = { NULL };
+		struct np_addr addr;
+		char names[2][NP_ADDR_TEXT_MAX], text[256], expected[256];
+
+		for (int j = 0; j < 2; j++) {
+			cr_assert_eq(np_listen(networks[i], "", &listeners[j]), 0);
+			cr_assert_eq(np_local_addr(listeners[j], &addr), 0);
+			np_addr_format(&addr, names[j], sizeof(names[j]));
+			cr_assert_eq(names[j][0], '@');
+			cr_assert_eq(strlen(names[j]), 6, "%s", names[j]);
+		}
+		cr_assert_str_neq(names[0], names[1]);
+		cr_assert_eq(np_dial(networks[i], names[0], 0, &ends[0]), 0);
+		cr_assert_eq(np_accept(listeners[0], &ends[1]), 0);
+		cr_assert_eq(np_set_read_deadline(listeners[0], -1), 0);
+		cr_assert_eq(np_accept(listeners[0], &ends[1]), NP_EDEADLINE);
+		np_error_text(NP_EDEADLINE, text, sizeof(text));
+		snprintf(expected, sizeof(expected), "accept %s %s: i/o timeout", networks[i],
+			 names[0]);
+		cr_assert_str_eq(text, expected);
+		np_close(ends[0]);
+		np_close(ends[1]);
+		np_close(listeners[0]);
+		np_close(listeners[1]);
+	}
+}
+#endif
+
+Test(unix_socket, a_dial_without_a_name_is_refused)
+{
+	struct np_fd *conn = NULL;
+	char text[256];
+
+	cr_assert_eq(np_dial("unix", "", 0, &conn), NP_EADDRESS);
+	np_error_text(NP_EADDRESS, text, sizeof(text));
+	cr_assert_str_eq(text, "dial unix: missing address");
+	cr_assert_null(conn);
+}
+
 /* The longest that the kernel's address holds; some systems want room for a terminator in it. */
 Test(unix_socket, a_long_path_connects_and_one_too_long_is_refused)
 {
