@@ -163,7 +163,7 @@ static int accept_all(void *arg)
 
 	do {
 		error = accept_next(server);
-		if (error && error != NP_ECANCELED) {
+		if (error && error != NP_ECANCELED && error != NP_ECLOSED) {
 			server_fail(server, error);
 			error = np_sleep(pause_ns);
 		}
@@ -202,6 +202,10 @@ static int run(void *arg)
 		error = wait_for_stop(server);
 	else
 		np_close(server->listener);
+	if (!error && server->stop) {
+		np_cancel_io(server->listener);
+		server->stop(server->arg);
+	}
 	np_group_cancel(&server->group);
 	np_group_join(&server->group);
 	return error ? server_fail(server, error) : 0;

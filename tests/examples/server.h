@@ -3,7 +3,7 @@
  * tests/examples/server.h - a server with a fiber for each connection: options, a limit, a stop.
  *
  * Prints the address it listens on as its first line; port 0 takes a free one. SIGINT and SIGTERM
- * stop it: what is served is cancelled and closed, and the exit status is 0.
+ * stop it: it accepts no more, what is served is cancelled and closed, and the exit status is 0.
  */
 #ifndef NETPARK_TESTS_EXAMPLES_SERVER_H
 #define NETPARK_TESTS_EXAMPLES_SERVER_H
@@ -19,6 +19,7 @@ struct server {
 	unsigned most;                      /* connections at once; others wait to be accepted */
 	const char *address;                /* to listen on: "HOST:PORT" or "unix:PATH" */
 	void (*serve)(struct np_fd *conn, void *arg); /* in a fiber; @conn is closed after it */
+	void (*stop)(void *arg); /* NULL, or what to do before what is served is cancelled */
 	void *arg;
 
 	/* its own */
