@@ -47,7 +47,7 @@ static void expect_message(struct np_fd *to, const char *text, const struct np_a
 	struct np_addr addr;
 
 	datagram_await(to);
-	cr_assert_eq(np_recv_from(to, buf, sizeof(buf), &addr), strlen(text));
+	cr_assert_eq(np_recv_from(to, buf, sizeof(buf), &addr), (ssize_t)strlen(text));
 	cr_assert_arr_eq(buf, text, strlen(text));
 	cr_assert(np_addr_equal(&addr, from));
 	cr_assert_eq(addr.family, from->family);

@@ -94,7 +94,7 @@ static struct np_fd *listen_to_group(struct scene *scene, const char *port)
 static void send_to_group(struct scene *scene, int group, const char *text)
 {
 	cr_assert_eq(np_send_to(scene->sender, text, strlen(text), &scene->groups[group]),
-		     strlen(text));
+		     (ssize_t)strlen(text));
 }
 
 /* The next message is this one: those before it did not come. */
@@ -103,7 +103,8 @@ static void expect_next(struct np_fd *fd, const char *text)
 	char buf[32];
 
 	datagram_await(fd);
-	cr_assert_eq(np_recv_from(fd, buf, sizeof(buf), NULL), strlen(text), "not %s", text);
+	cr_assert_eq(np_recv_from(fd, buf, sizeof(buf), NULL), (ssize_t)strlen(text), "not %s",
+		     text);
 	cr_assert_arr_eq(buf, text, strlen(text));
 }
 
