@@ -24,7 +24,7 @@ static ssize_t read_full(struct np_fd *fd, void *buf, size_t size, size_t *ret_r
 			done += (size_t)n;
 	} while (n > 0 && done < size);
 	*ret_read = done;
-	if (n == 0 && done > 0 && done < size)
+	if (n == 0 && done > 0)
 		n = np__fd_fail_outside(fd, NP_EEOF, "read", NULL);
 	np__fd_drop(fd);
 	return n < 0 ? n : (ssize_t)done;

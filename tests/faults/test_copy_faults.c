@@ -130,6 +130,22 @@ Test(copy_faults, the_pipe_goes_when_little_comes)
 	cr_assert_eq(call_finish(&copier), 400040);
 }
 
+static struct np_fd *open_file(void);
+
+/* Into a file it would block, and copies all the same. */
+Test(copy_faults, nothing_is_spliced_into_a_file)
+{
+	struct np_fd *file = open_file();
+	struct call writer = { .fd = source[1], .buf = bytes, .size = BIG };
+
+	fault_clear();
+	call_start(&writer, call_write);
+	cr_assert_eq(np_copy(file, source[0], BIG), BIG);
+	cr_assert_eq(call_finish(&writer), BIG);
+	cr_assert_eq(fault_calls("splice"), 0);
+	np_close(file);
+}
+
 static void expect_fallback(const char *name, int error)
 {
 	fault_clear();

@@ -480,6 +480,31 @@ Test(copy, a_deadline_of_the_destination_ends_it_and_what_arrived_is_told)
 	free(bytes);
 }
 
+/* Of what was read in one go only a part found room. */
+Test(copy, what_arrived_is_told_also_in_the_middle_of_a_buffer)
+{
+	unsigned char *bytes = random_bytes(65536);
+	struct np_fd *source[2], *sink[2];
+	int64_t copied = -1;
+
+	fixture_fd_tcp_pair(source);
+	fixture_fd_pipe(sink);
+	cr_assert_eq(np_write(sink[1], bytes, 61440), 61440); /* of 65,536 */
+	cr_assert_eq(np_write(source[1], bytes, 10000), 10000);
+	for (int64_t ns = 1000000; copied <= 0; ns *= 2) {
+		cr_assert_eq(np_set_write_deadline(sink[1], np_deadline(ns)), 0);
+		cr_assert_eq(np_copy_counted(sink[1], source[0], -1, &copied), NP_EDEADLINE);
+		if (copied == 0)
+			cr_assert_eq(np_write(source[1], bytes, 10000), 10000);
+	}
+	cr_assert_eq(copied, 4096);
+	expect_bytes(sink[0], bytes, 61440);
+	expect_bytes(sink[0], bytes, 4096);
+	close_both(source);
+	close_both(sink);
+	free(bytes);
+}
+
 Test(copy, who_closes_what_it_waits_for_ends_it)
 {
 	unsigned char *bytes = random_bytes(BIG);
