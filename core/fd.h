@@ -200,8 +200,12 @@ static inline void np__fd_keep(struct np_fd *fd)
 /* The poll descriptor, made if there is none. By who holds a reference. 0 or an error. */
 int np__fd_desc(struct np_fd *fd, struct np_poll_desc **ret_desc);
 
-/* accept(2) that waits; skips connections that died in the queue. A descriptor or an error. */
-int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length);
+/*
+ * accept(2) that waits; skips connections that died in the queue. *kind is told what those of
+ * @listener are, which may be gone when this returns. A descriptor or an error.
+ */
+int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length,
+		  struct fd_kind *kind);
 
 /*
  * Begin connect(2), for a handle that nobody else has. 0: connected; -EINPROGRESS: it goes on, what

@@ -603,7 +603,8 @@ static struct iovec *advance(struct iovec *iov, int *count, size_t n)
 {
 	while (*count > 0 && n >= iov->iov_len) {
 		n -= iov->iov_len;
-		iov->iov_base = (char *)iov->iov_base + iov->iov_len;
+		if (iov->iov_len > 0) /* else there may be no buffer */
+			iov->iov_base = (char *)iov->iov_base + iov->iov_len;
 		iov->iov_len = 0;
 		iov++;
 		(*count)--;
@@ -783,6 +784,7 @@ struct peer {
 	struct sockaddr *addr;
 	socklen_t *length;
 	socklen_t size;
+	struct fd_kind *kind;
 };
 
 /* ECONNABORTED: a connection that died in the queue, none of the caller's business. */
@@ -795,12 +797,16 @@ static ssize_t accept_once(struct np_fd *fd, void *arg)
 		*peer->length = peer->size;
 		accepted = np__sys_accept(fd->sysfd, peer->addr, peer->length);
 	} while (accepted == -ECONNABORTED);
+	peer->kind->network = fd->network;
+	peer->kind->is_tcp = atomic_load(&fd->may_be_drained);
+	peer->kind->is_stream = fd->is_stream;
 	return accepted;
 }
 
-int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length)
+int np__fd_accept(struct np_fd *listener, struct sockaddr *addr, socklen_t *length,
+		  struct fd_kind *kind)
 {
-	struct peer peer = { addr, length, *length };
+	struct peer peer = { addr, length, *length, kind };
 
 	return (int)run(listener, SIDE_READ, "accept", "accept", accept_once, &peer);
 }

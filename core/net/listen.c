@@ -149,22 +149,16 @@ int np_accept(struct np_fd *listener, struct np_fd **ret_conn)
 {
 	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(peer);
-	struct fd_kind kind;
+	struct fd_kind kind = { .name = (struct sockaddr *)&peer };
 	int sysfd;
 	int error;
 
 	if (!listener || !ret_conn || !listener->is_listener)
 		return np__invalid("np_accept: no listener, or no place for the connection");
-	sysfd = np__fd_accept(listener, (struct sockaddr *)&peer, &length);
+	sysfd = np__fd_accept(listener, (struct sockaddr *)&peer, &length, &kind);
 	if (sysfd < 0)
 		return sysfd;
-	kind = (struct fd_kind){
-		.network = listener->network,
-		.is_tcp = atomic_load(&listener->may_be_drained),
-		.is_stream = listener->is_stream,
-		.name = (struct sockaddr *)&peer,
-		.name_length = length,
-	};
+	kind.name_length = length;
 	error = np__fd_new_socket(sysfd, &kind, ret_conn);
 	if (error) {
 		np__sys_close(sysfd);

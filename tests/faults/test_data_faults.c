@@ -9,9 +9,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static void end(void)
 {
@@ -239,4 +242,69 @@ Test(data_faults, a_claim_too_large_is_not_counted)
 	cr_assert_eq(np_write_counted(fds[1], "data", 4, &written), -EIO);
 	cr_assert_eq(written, 0);
 	close_both(fds);
+}
+
+/* ---- at a position ------------------------------------------------------------------------ */
+
+static struct np_fd *open_file(void)
+{
+	char path[] = "/tmp/netpark-test-XXXXXX";
+	struct np_fd *file;
+	int sysfd = mkstemp(path);
+
+	cr_assert_geq(sysfd, 0);
+	cr_assert_eq(np_file_open(path, O_RDWR, 0, &file), 0);
+	close(sysfd);
+	unlink(path);
+	return file;
+}
+
+Test(data_faults, data_at_a_position_survives_signals_and_goes_on_after_parts)
+{
+	struct np_fd *file = open_file();
+
+	fault_fail("pwrite64", 1, 100, EINTR);
+	cr_assert_eq(np_pwrite(file, "interrupted", 11, 0), 11);
+	cr_assert_eq(fault_calls("pwrite64"), 101);
+	fault_shorten("pwrite64", 1, 5);
+	cr_assert_eq(np_pwrite(file, "in parts", 8, 3), 8);
+	cr_assert_eq(fault_calls("pwrite64"), 6);
+	fault_fail("pread64", 1, 100, EINTR);
+	cr_assert_eq(np_pread(file, buf, sizeof(buf), 0), 11);
+	cr_assert_eq(memcmp(buf, "intin parts", 11), 0);
+	fault_shorten("pread64", 1, 1);
+	cr_assert_eq(np_pread(file, buf, sizeof(buf), 10), 1, "what there is");
+	fault_fail("pread64", 1, 1, EIO);
+	cr_assert_eq(np_pread(file, buf, sizeof(buf), 0), -EIO);
+	fault_clear();
+	cr_assert_eq(np_close(file), 0);
+}
+
+Test(data_faults, a_strange_write_at_a_position_is_an_error)
+{
+	struct np_fd *file = open_file();
+
+	fault_return("pwrite64", 1, 1, 5);
+	cr_assert_eq(np_pwrite(file, "data", 4, 0), -EIO);
+	fault_return("pwrite64", 1, 1, 0);
+	cr_assert_eq(np_pwrite(file, "data", 4, 0), NP_ESHORTWRITE);
+	fault_clear();
+	cr_assert_eq(np_pwrite(file, "data", 4, 0), 4);
+	cr_assert_eq(np_close(file), 0);
+}
+
+/* Far more than there is, which nobody touches: only how much is asked for in one call counts. */
+Test(data_faults, much_at_a_position_is_moved_in_pieces)
+{
+	const size_t piece = (size_t)1 << 30;
+	struct np_fd *file = open_file();
+
+	fault_return("pread64", 1, 1, 3);
+	cr_assert_eq(np_pread(file, buf, 3 * piece, 0), 3);
+	cr_assert_eq(fault_largest("pread64"), piece);
+	fault_fail("pwrite64", 1, 1, EIO);
+	cr_assert_eq(np_pwrite(file, buf, 3 * piece, 0), -EIO);
+	cr_assert_eq(fault_largest("pwrite64"), piece);
+	fault_clear();
+	cr_assert_eq(np_close(file), 0);
 }

@@ -386,44 +386,55 @@ static int read_reset(void *arg)
 	return 0;
 }
 
-static int fail_all_the_time(void *arg)
-{
-	char byte;
+static atomic_bool others_have_failed;
 
-	while (!np_is_canceled()) {
-		np_read(arg, &byte, 0);
-		np_read(NULL, NULL, 0);
-		np_yield();
-	}
+/* Has the only thread for blocking calls to itself, so that the close has to wait. */
+static int hold_thread(void *arg)
+{
+	(void)arg;
+	FIXTURE_UNTIL(atomic_load(&others_have_failed));
 	return 0;
+}
+
+static int hold(void *arg)
+{
+	return np_blocking(hold_thread, arg);
 }
 
 static int lose_connection(void *arg)
 {
-	struct np_group readers = { 0 }, others = { 0 };
+	const struct linger reset = { 1, 0 };
+	struct np_group group = { 0 };
 	int fds[2];
 
 	(void)arg;
 	fixture_tcp_pair(fds);
 	fcntl(fds[0], F_SETFL, 0);
 	cr_assert_eq(np_fd_open(fds[0], NP_FD_BLOCKING, &shared), 0);
-	cr_assert_eq(np_group_go(&readers, read_reset, NULL), 0);
-	cr_assert_eq(np_group_go(&others, fail_all_the_time, NULL), 0);
+	cr_assert_eq(np_group_go(&group, read_reset, NULL), 0);
 	FIBER_UNTIL(call_inside(shared) == 1);
-	cr_assert_eq(np_close(shared), 0);
-	cr_assert_eq(setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-				sizeof(struct linger)),
-		     0);
+	cr_assert_eq(np_group_go(&group, hold, NULL), 0);
+	np_yield();
+	cr_assert_eq(np_cancel_io(shared), 0);
+	cr_assert_eq(setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
 	close(fds[1]);
-	cr_assert_eq(np_group_join(&readers), 0);
-	np_group_cancel(&others);
-	np_group_join(&others);
+	FIBER_UNTIL(call_inside(shared) == 0);
+	np_read(NULL, NULL, 0);
+	atomic_store(&others_have_failed, true);
+	cr_assert_eq(np_group_join(&group), 0);
+	np_unref(shared);
 	return 0;
 }
 
 Test(blocking_fd, a_failure_is_told_though_its_caller_had_to_close)
 {
-	cr_assert_eq(fiber_run_with(lose_connection, NULL, 1), 0);
+	const struct np_run_options options = {
+		.workers = 1,
+		.blocking_threads = 1,
+		.backend = np_poller_backend(test_poller),
+	};
+
+	cr_assert_eq(np_run(lose_connection, NULL, &options), 0);
 }
 
 /* ---- raw calls ---------------------------------------------------------------------------- */

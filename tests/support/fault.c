@@ -66,6 +66,8 @@ static struct fault faults[] = {
 	{ .name = "pipe2", .usual = ENFILE },
 	{ .name = "poll" },
 	{ .name = "ppoll" },
+	{ .name = "pread64", .usual = EIO },
+	{ .name = "pwrite64", .usual = EIO },
 	{ .name = "pthread_create", .usual = EAGAIN },
 	{ .name = "read" },
 	{ .name = "readv" },
@@ -362,6 +364,11 @@ TRANSFER(recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flag
 	 (fd, buf, size > 0, flags))
 TRANSFER(send, (int fd, const void *buf, size_t size, int flags), (fd, buf, size, flags),
 	 (fd, buf, size > 0, flags))
+
+TRANSFER(pread64, (int fd, void *buf, size_t size, int64_t offset), (fd, buf, size, offset),
+	 (fd, buf, size > 0, offset))
+TRANSFER(pwrite64, (int fd, const void *buf, size_t size, int64_t offset), (fd, buf, size, offset),
+	 (fd, buf, size > 0, offset))
 
 /* Those of core/sys_calls.h, which count under the same names, also where they are made without. */
 #define DIRECT_TRANSFER(name, parameters, arguments)                                               \
