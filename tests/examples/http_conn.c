@@ -484,7 +484,6 @@ static void reject(struct http_conn *conn, int status)
 {
 	const struct http_request unknown = { .keep_alive = false };
 
-	conn->is_last = true;
 	refuse(conn, &unknown, status);
 	flush(conn);
 	/* What is unread when we close resets the connection, and the answer may be lost. */

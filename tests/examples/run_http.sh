@@ -177,7 +177,8 @@ until grep -q '100 Continue' "$dir/out"; do sleep 0.05; done
 (sleep 0.2; printf 'ab\n' >&3) &
 finish
 exec 3>&-
-wait "$asking" "$silent"
+wait "$asking"
+wait "$silent" || { echo "who has asked for nothing was not let go"; failed=1; }
 expect "who asked before the end" '100|200' \
 	"$(tr -d '\r' <"$dir/out" | sed -n 's,^HTTP/1.1 \([0-9]*\).*,\1,p' | paste -sd'|' -)"
 grep -q 'Connection: close' "$dir/out" || { echo "the last answer does not say so"; failed=1; }
