@@ -9,6 +9,7 @@
 #include "core/fd.h"
 #include "core/net/bind.h"
 #include "core/net/keep_alive.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <netinet/in.h>

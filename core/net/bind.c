@@ -5,6 +5,7 @@
 #include <netpark/net.h>
 
 #include "core/fd.h"
+#include "core/net/options.h"
 #include "core/net/target.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "core/fd.h"
 #include "core/net/inherit.h"
 #include "core/net/keep_alive.h"
+#include "core/net/options.h"
 #include "core/net/target.h"
 #include "core/sys.h"
 

@@ -7,7 +7,7 @@
 #include "core/failure.h"
 #include "core/fd.h"
 #include "core/net/keep_alive_options.h"
-#include "core/net/target.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,9 +78,5 @@ int np_set_keep_alive(struct np_fd *fd, const struct np_keep_alive *keep_alive)
 	error = np__fd_incref(fd, "set");
 	if (error)
 		return error;
-	error = change(fd->sysfd, keep_alive ? *keep_alive : defaults);
-	if (error)
-		np__fd_fail(fd, error, "set", "setsockopt");
-	np__fd_decref(fd);
-	return error;
+	return np__option_end(fd, change(fd->sysfd, keep_alive ? *keep_alive : defaults));
 }

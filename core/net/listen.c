@@ -8,6 +8,7 @@
 #include "core/fd.h"
 #include "core/net/bind.h"
 #include "core/net/keep_alive.h"
+#include "core/net/options.h"
 #include "core/net/target.h"
 #include "core/sys.h"
 

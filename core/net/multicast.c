@@ -7,7 +7,7 @@
 #include "core/failure.h"
 #include "core/fd.h"
 #include "core/net/mreqn.h"
-#include "core/net/target.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -70,11 +70,7 @@ static int apply(struct np_fd *fd, const struct setting *setting)
 
 	if (error)
 		return error;
-	error = set_for_family(fd->sysfd, find_family(fd), setting);
-	if (error)
-		np__fd_fail(fd, error, "set", "setsockopt");
-	np__fd_decref(fd);
-	return error;
+	return np__option_end(fd, set_for_family(fd->sysfd, find_family(fd), setting));
 }
 
 /* The BSDs want it as a byte, and nobody minds. */
@@ -202,12 +198,9 @@ static int change(struct np_fd *fd, struct membership membership,
 	if (membership.interface == 0 && membership.group->family == NP_ADDR_IPV6)
 		membership.interface = membership.group->zone;
 	error = fn(fd->sysfd, &membership);
-	if (error)
-		np__fd_fail(fd, error, "set", "setsockopt");
-	else
+	if (!error)
 		np__multicast_only_joined(fd->sysfd, find_family(fd));
-	np__fd_decref(fd);
-	return error;
+	return np__option_end(fd, error);
 }
 
 int np_multicast_join(struct np_fd *socket, const struct np_addr *group, unsigned interface,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/net/options.c - options of sockets: linger, sizes of buffers, and any that is a number. */
+#include "core/net/options.h"
+
 #include <netpark/stream.h>
 
 #include "core/failure.h"
@@ -12,7 +14,20 @@
 #define SO_LINGER_SEC SO_LINGER
 #endif
 
-static int set(struct np_fd *fd, int level, int option, const void *value, socklen_t size)
+int np__set_option(int sysfd, int level, int option, int value)
+{
+	return setsockopt(sysfd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int np__option_end(struct np_fd *fd, int error)
+{
+	if (error)
+		np__fd_fail(fd, error, "set", "setsockopt");
+	np__fd_decref(fd);
+	return error;
+}
+
+int np__option_set(struct np_fd *fd, int level, int option, const void *value, socklen_t size)
 {
 	int error;
 
@@ -21,10 +36,8 @@ static int set(struct np_fd *fd, int level, int option, const void *value, sockl
 	error = np__fd_incref(fd, "set");
 	if (error)
 		return error;
-	if (setsockopt(fd->sysfd, level, option, value, size) < 0)
-		error = np__fd_fail(fd, -errno, "set", "setsockopt");
-	np__fd_decref(fd);
-	return error;
+	error = setsockopt(fd->sysfd, level, option, value, size) < 0 ? -errno : 0;
+	return np__option_end(fd, error);
 }
 
 int np_set_linger(struct np_fd *fd, int seconds)
@@ -34,17 +47,17 @@ int np_set_linger(struct np_fd *fd, int seconds)
 		.l_linger = seconds >= 0 ? seconds : 0,
 	};
 
-	return set(fd, SOL_SOCKET, SO_LINGER_SEC, &linger, sizeof(linger));
+	return np__option_set(fd, SOL_SOCKET, SO_LINGER_SEC, &linger, sizeof(linger));
 }
 
 int np_set_read_buffer(struct np_fd *fd, int bytes)
 {
-	return set(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	return np__option_set(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 int np_set_write_buffer(struct np_fd *fd, int bytes)
 {
-	return set(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	return np__option_set(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 int np_set_option(struct np_fd *fd, int level, int option, int value)
@@ -52,7 +65,7 @@ int np_set_option(struct np_fd *fd, int level, int option, int value)
 	/* Which ones change how it reads is not known here. */
 	if (fd)
 		np__fd_doubt_short_reads(fd);
-	return set(fd, level, option, &value, sizeof(value));
+	return np__option_set(fd, level, option, &value, sizeof(value));
 }
 
 int np_get_option(struct np_fd *fd, int level, int option, int *ret_value)

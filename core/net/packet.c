@@ -7,6 +7,7 @@
 #include "core/fd.h"
 #include "core/net/bind.h"
 #include "core/net/multicast.h"
+#include "core/net/options.h"
 #include "core/net/target.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/fd.h"
-#include "core/net/target.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -47,18 +47,9 @@ int np_close_read(struct np_fd *conn)
 
 int np_set_no_delay(struct np_fd *conn, bool no_delay)
 {
-	int error;
+	int value = no_delay;
 
-	if (!conn)
-		return np__invalid("np_set_no_delay: no connection");
-	error = np__fd_incref(conn, "set");
-	if (error)
-		return error;
-	error = np__set_option(conn->sysfd, IPPROTO_TCP, TCP_NODELAY, no_delay);
-	if (error)
-		np__fd_fail(conn, error, "set", "setsockopt");
-	np__fd_decref(conn);
-	return error;
+	return np__option_set(conn, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
 }
 
 /* There is none. */

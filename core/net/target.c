@@ -38,11 +38,6 @@ int np__target_fail_input(const char *op, const char *network, int error)
 	return error;
 }
 
-int np__set_option(int sysfd, int level, int option, int value)
-{
-	return setsockopt(sysfd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
 static void set_ip(struct target *target, bool v6, const unsigned char *ip)
 {
 	target->family = v6 ? AF_INET6 : AF_INET;

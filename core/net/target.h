@@ -112,7 +112,4 @@ typedef int target_bind_fn(const struct target *target, const struct np_listen_o
 int np__target_bind(struct target *target, const struct np_listen_options *options,
 		    target_bind_fn *make, struct np_fd **ret_fd);
 
-/* setsockopt(2) of an int. 0 or -errno. */
-int np__set_option(int sysfd, int level, int option, int value);
-
 #endif /* NETPARK_CORE_NET_TARGET_H */
