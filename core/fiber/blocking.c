@@ -100,12 +100,13 @@ static void free_pool(struct blocking_pool *pool)
 	free(pool);
 }
 
-static unsigned count_running(const struct blocking_pool *pool)
+/* Threads that may be busy for long with what nobody waits for. */
+static unsigned count_late(const struct blocking_pool *pool)
 {
 	unsigned count = 0;
 
 	for (const struct np_detached *call = pool->running; call; call = call->next)
-		count++;
+		count += np__detached_is_abandoned(call);
 	return count;
 }
 
@@ -116,7 +117,7 @@ void np__blocking_destroy(struct blocking_pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	pool->ending = true;
 	pthread_cond_broadcast(&pool->changed);
-	while (pool->threads > count_running(pool))
+	while (pool->threads > count_late(pool))
 		pthread_cond_wait(&pool->gone, &pool->lock);
 	left = pool->threads;
 	pool->is_orphan = left > 0;

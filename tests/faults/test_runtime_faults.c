@@ -98,6 +98,16 @@ static int wait_for_descriptor(void)
 	return error == NP_EDEADLINE ? 0 : error;
 }
 
+/* By the system, on a thread of the runtime's. */
+static int look_up(void)
+{
+	struct np_addr addr;
+	int result =
+		np_resolve("tcp", "localhost:80", np_deadline(INT64_C(20) * 1000000000), &addr, 1);
+
+	return result < 0 ? result : 0;
+}
+
 static void note(int *first_error, int error)
 {
 	if (*first_error == 0)
@@ -120,6 +130,7 @@ static int live(void *arg)
 			note(&error, np_group_go(&group, sleep_shortly, NULL));
 	}
 	note(&error, block());
+	note(&error, look_up());
 	note(&error, wait_for_descriptor());
 	note(&error, np_group_join(&group));
 	return error;

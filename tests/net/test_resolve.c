@@ -292,16 +292,8 @@ Test(resolve, nonsense_is_asked_of_nobody)
 
 Test(resolve, names_are_taken_as_they_are)
 {
-	static const char *const names[] = { "a",
-					     "A.b.",
-					     "1a.b2",
-					     "a_b",
-					     "x--y.z",
-					     "0xg",
-					     "1.2.3.x",
-					     "_a.b",
-					     "b\xc3\xbc"
-					     "cher" };
+	static const char *const names[] = { "a",   "A.b.",    "1a.b2", "a_b",        "x--y.z",
+					     "0xg", "1.2.3.x", "_a.b",  "b\xc3\xbc.x" };
 	char name[300];
 
 	set_answers("1.1.1.1:0", NULL, NULL);

@@ -5,7 +5,10 @@
  */
 #include "tests/stress/stress.h"
 
+#include <netpark/park.h>
+
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -66,6 +69,49 @@ static int get_stuck(void *arg)
 	return np_group_join(&group);
 }
 
+/* ---- calls that were given up ------------------------------------------------------------- */
+
+static sem_t answer;
+static atomic_int late;
+
+static void wait_for_answer(struct np_detached *self)
+{
+	(void)self;
+	while (sem_wait(&answer) < 0)
+		;
+}
+
+static void note_end(struct np_detached *self)
+{
+	(void)self;
+	atomic_fetch_sub(&late, 1);
+}
+
+/* Their threads outlive the runtime. They will wake nobody, of this one or another. */
+static int leave_behind(void *arg)
+{
+	static struct np_detached calls[2];
+	struct np_task *self = np_task_self();
+
+	(void)arg;
+	for (int i = 0; i < 2; i++) {
+		calls[i] = (struct np_detached){ .run = wait_for_answer, .drop = note_end };
+		calls[i].abandoned = 1;
+		atomic_fetch_add(&late, 1);
+		STRESS_CHECK(self->parker->detach(self, &calls[i]) == 0, "no thread");
+	}
+	return 0;
+}
+
+static void end_late_calls(void)
+{
+	sem_post(&answer);
+	sem_post(&answer);
+	STRESS_UNTIL(atomic_load(&late) == 0);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
 static void *send_later(void *arg)
 {
 	const struct timespec pause = { 0, 30 * 1000 * 1000 };
@@ -96,11 +142,14 @@ int main(int argc, char **argv)
 	stress_begin(argc, argv, 1);
 	options.backend = stress_backend;
 	np_set_misuse_hook(note);
+	sem_init(&answer, 0, 0);
 	for (int i = 0; i < 3; i++) {
 		options.workers = counts[i];
 		STRESS_CHECK(np_channel_create(sizeof(int), 0, &channel) == 0, "no channel");
+		STRESS_CHECK(np_run(leave_behind, NULL, &options) == 0, "no runtime");
 		STRESS_CHECK(np_run(get_stuck, NULL, &options) == NP_EDEADLOCK, "not noticed");
 		STRESS_CHECK(atomic_exchange(&told, 0) == 1, "told %d times", told);
+		end_late_calls();
 		options.flags = 0;
 		STRESS_CHECK(np_run(wait_for_thread, NULL, &options) == 0, "a false alarm");
 		STRESS_CHECK(atomic_load(&told) == 0, "told falsely");
