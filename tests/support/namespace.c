@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool run(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static bool run(const char *format, va_list args)
 {
 	char text[400], command[sizeof(text) + 32];
 	int length = vsnprintf(text, sizeof(text), format, args);
