@@ -204,7 +204,7 @@ static int send_file(struct np_fd *to, struct sending *sending)
 {
 	int error = -ENOSYS;
 
-	if (!to->is_blocking && to->sysfd >= 0) {
+	if (!to->is_blocking && !to->is_memory) {
 		sending->fears_sigpipe = np__sigpipe_is_feared(to);
 		error = (int)np__fd_run(to, SIDE_WRITE, "write", "sendfile", send_all, sending);
 	}

@@ -36,7 +36,7 @@ struct pump {
 bool np__copy_can_splice(const struct np_fd *to, const struct np_fd *from)
 {
 	return to->is_stream && from->is_stream && !to->is_blocking && !from->is_blocking &&
-	       to->sysfd >= 0 && from->sysfd >= 0;
+	       !to->is_memory && !from->is_memory;
 }
 
 static ssize_t move(int from, int to, size_t size)

@@ -48,7 +48,8 @@ NP_API ssize_t np_read_full_counted(struct np_fd *fd, void *buf, size_t size, si
  * is there already: asked again, it returns the same at once. @size 0 returns 0 without a system
  * call.
  *
- * Return: bytes; 0 at the end of the stream; errors of np_read(); -ENOTSOCK for what is no socket.
+ * Return: bytes; 0 at the end of the stream; errors of np_read(); -ENOTSOCK for what is no socket,
+ * -EOPNOTSUPP for an end of np_pipe_pair().
  */
 NP_API ssize_t np_peek(struct np_fd *fd, void *buf, size_t size);
 
@@ -116,7 +117,7 @@ NP_API int64_t np_sendfile_counted(struct np_fd *conn, struct np_fd *file, int64
 
 /**
  * np_copy() - copy from one stream to another until the first one ends. Go: io.Copy
- * @to:    a stream, a pipe, a file
+ * @to:    a stream, a pipe, a file, an end of np_pipe_pair()
  * @from:  the same
  * @limit: how many bytes at most; below 0: all. 0 copies nothing and asks nobody. Go: io.CopyN
  *

@@ -143,6 +143,49 @@ Test(copy, every_kind_into_every_other)
 	free(bytes);
 }
 
+static void memory_pair(struct np_fd *fds[2])
+{
+	cr_assert_eq(np_pipe_pair(fds), 0);
+}
+
+static struct np_fd *open_file(void);
+
+/* Without descriptors nothing is left to the kernel, and a copy is one all the same. */
+Test(copy, into_memory_and_out_of_it)
+{
+	void (*const makers[])(struct np_fd * fds[2]) = { memory_pair, fixture_fd_tcp_pair };
+	unsigned char *bytes = random_bytes(BIG);
+	struct np_fd *file = open_file(), *fds[2];
+	struct copy_call copy;
+
+	for (int i = 0; i < 3; i++) {
+		struct np_fd *source[2], *sink[2];
+		struct call writer = { .buf = bytes, .size = BIG };
+
+		makers[i == 2](source);
+		makers[i == 1](sink);
+		writer.fd = source[1];
+		start_copy(&copy, sink[1], source[0], -1);
+		call_start(&writer, write_and_close);
+		expect_bytes(sink[0], bytes, BIG);
+		cr_assert_eq(call_finish(&writer), BIG);
+		cr_assert_eq(call_finish(&copy.call), BIG);
+		np_close(source[0]);
+		close_both(sink);
+	}
+	memory_pair(fds);
+	cr_assert_eq(np_write(file, bytes, BIG), BIG);
+	cr_assert_eq(np_seek(file, 1, SEEK_SET, NULL), 0);
+	start_copy(&copy, fds[1], file, 100000);
+	expect_bytes(fds[0], bytes + 1, 100000);
+	cr_assert_eq(call_finish(&copy.call), 100000);
+	cr_assert_eq(np_peek(fds[0], bytes, 1), -EOPNOTSUPP);
+	cr_assert_eq(np_set_linger(fds[0], 1), -EOPNOTSUPP);
+	close_both(fds);
+	np_close(file);
+	free(bytes);
+}
+
 static struct np_fd *open_file(void)
 {
 	char path[] = "/tmp/netpark-test-copy-XXXXXX";
