@@ -15,36 +15,51 @@
 
 /* ---- failures ----------------------------------------------------------------------------- */
 
-/* What is wrong with a message's address, or else -errno of the system call, is recorded as such.
+/*
+ * Add to the record of a failure whom the message was for, and what is wrong with that, if it is
+ * not the system call. Asks no handle: who closed may have given it up as the call ended.
  */
-static void tell_destination(const struct np_fd *fd, const struct np_addr *to, int error)
+static void tell_destination(bool is_packet, const struct np_addr *to, const char *reason)
 {
 	struct np_failure *failure = np_task_self()->failure;
-	struct sockaddr_storage name;
-	socklen_t length;
-	const char *reason;
 
 	if (!failure)
 		return;
-	if (np__destination(fd, to, &name, &length, &reason) == error && reason) {
+	if (reason) {
 		failure->reason = reason;
 		failure->call = NULL;
 	}
-	if (fd->is_packet && failure->source.family == NP_ADDR_NONE)
+	if (is_packet && failure->source.family == NP_ADDR_NONE)
 		failure->source = failure->address; /* its own name, and not the peer's */
 	if (to && to->family != NP_ADDR_NONE)
 		failure->address = *to;
-	else if (fd->is_packet)
+	else if (is_packet)
 		failure->address.family = NP_ADDR_NONE;
 }
 
 /* Before there was a call. */
-static int refuse_destination(struct np_fd *fd, const struct np_addr *to, int error)
+static int refuse_destination(struct np_fd *fd, const struct np_addr *to, int error,
+			      const char *reason)
 {
 	np__fd_fail_outside(fd, error, "write", NULL);
-	tell_destination(fd, to, error);
+	tell_destination(fd->is_packet, to, reason);
 	np__fail_spend(np_task_self());
 	return error;
+}
+
+/* What is wrong with the address of a message that was not sent for @error; NULL for other reasons.
+ */
+static const char *find_reason(const struct np_fd *fd, const struct np_message *message,
+			       ssize_t error)
+{
+	struct sockaddr_storage name;
+	socklen_t length;
+	const char *reason;
+
+	if (message->addr.family == NP_ADDR_NONE && !fd->is_packet)
+		return NULL;
+	return np__destination(fd, &message->addr, &name, &length, &reason) == error ? reason
+										     : NULL;
 }
 
 /* ---- receive ------------------------------------------------------------------------------ */
@@ -96,7 +111,8 @@ struct batch {
 	struct np_message *messages;
 	int count;
 	int done;
-	int64_t pause_ns; /* see crowd.h */
+	int64_t pause_ns;   /* see crowd.h */
+	const char *reason; /* as find_reason() has it */
 };
 
 static ssize_t receive_message_once(struct np_fd *fd, void *arg)
@@ -141,7 +157,8 @@ static ssize_t receive_batch_once(struct np_fd *fd, void *arg)
 
 int np_recv_messages(struct np_fd *socket, struct np_message *messages, int count)
 {
-	struct batch batch = { messages, count < NP_MESSAGES_MAX ? count : NP_MESSAGES_MAX, 0, 0 };
+	struct batch batch = { .messages = messages,
+			       .count = count < NP_MESSAGES_MAX ? count : NP_MESSAGES_MAX };
 	bool bad = !socket || (!messages && count > 0) || count < 0;
 
 	for (int i = 0; !bad && i < batch.count; i++)
@@ -177,6 +194,7 @@ ssize_t np_send_to(struct np_fd *socket, const void *buf, size_t size, const str
 {
 	struct transmission transmission = { .buf = buf, .size = size };
 	const char *reason;
+	bool is_packet;
 	ssize_t n;
 
 	if (!socket || (!buf && size > 0) || size > SSIZE_MAX || socket->is_stream)
@@ -184,10 +202,11 @@ ssize_t np_send_to(struct np_fd *socket, const void *buf, size_t size, const str
 				   "SSIZE_MAX");
 	n = np__destination(socket, to, &transmission.name, &transmission.length, &reason);
 	if (n < 0)
-		return refuse_destination(socket, to, (int)n);
+		return refuse_destination(socket, to, (int)n, reason);
+	is_packet = socket->is_packet;
 	n = np__fd_run(socket, SIDE_WRITE, "write", "sendto", send_once, &transmission);
 	if (n < 0)
-		tell_destination(socket, to, (int)n);
+		tell_destination(is_packet, to, NULL);
 	return n;
 }
 
@@ -201,6 +220,7 @@ static ssize_t judge(struct np_fd *fd, const struct np_message *message, ssize_t
 struct message_transmission {
 	const struct np_message *message;
 	int64_t pause_ns;
+	const char *reason;
 };
 
 static ssize_t send_message_once(struct np_fd *fd, void *arg)
@@ -210,22 +230,26 @@ static ssize_t send_message_once(struct np_fd *fd, void *arg)
 	struct msghdr header;
 	ssize_t n = np__message_to_send(fd, transmission->message, &envelope, &header);
 
-	if (n < 0)
+	if (n < 0) {
+		transmission->reason = find_reason(fd, transmission->message, n);
 		return n;
+	}
 	n = sendmsg(fd->sysfd, &header, MSG_NOSIGNAL);
 	return n < 0 ? judge(fd, transmission->message, -errno, &transmission->pause_ns) : n;
 }
 
 ssize_t np_send_message(struct np_fd *socket, const struct np_message *message)
 {
-	struct message_transmission transmission = { message, 0 };
+	struct message_transmission transmission = { .message = message };
+	bool is_packet;
 	ssize_t n;
 
 	if (!socket || !message || is_bad(message, message->size, message->control_size))
 		return np__invalid("np_send_message: no handle, no message, or one of nothing");
+	is_packet = socket->is_packet;
 	n = np__fd_run(socket, SIDE_WRITE, "write", "sendmsg", send_message_once, &transmission);
 	if (n < 0)
-		tell_destination(socket, &message->addr, (int)n);
+		tell_destination(is_packet, &message->addr, transmission.reason);
 	return n;
 }
 
@@ -239,8 +263,12 @@ static ssize_t send_batch(struct np_fd *fd, void *arg)
 		int n = np__batch_send(fd, batch->messages + batch->done,
 				       rest < NP_MESSAGES_MAX ? rest : NP_MESSAGES_MAX);
 
-		if (n < 0)
-			return judge(fd, &batch->messages[batch->done], n, &batch->pause_ns);
+		if (n < 0) {
+			const struct np_message *first = &batch->messages[batch->done];
+
+			batch->reason = find_reason(fd, first, n);
+			return judge(fd, first, n, &batch->pause_ns);
+		}
 		batch->done += n;
 		batch->pause_ns = 0;
 		if (batch->done < batch->count)
@@ -262,7 +290,9 @@ static int find_bad(const struct np_message *messages, int count)
 int np_send_messages(struct np_fd *socket, const struct np_message *messages, int count,
 		     int *ret_sent)
 {
-	struct batch batch = { (struct np_message *)(uintptr_t)messages, count, 0, 0 };
+	struct batch batch = { .messages = (struct np_message *)(uintptr_t)messages,
+			       .count = count };
+	bool is_packet;
 	ssize_t n;
 
 	if (ret_sent)
@@ -271,9 +301,10 @@ int np_send_messages(struct np_fd *socket, const struct np_message *messages, in
 		return np__invalid("np_send_messages: no handle, or messages of nothing");
 	if (count == 0)
 		return 0;
+	is_packet = socket->is_packet;
 	n = np__fd_run(socket, SIDE_WRITE, "write", np__batch_send_call, send_batch, &batch);
 	if (n < 0)
-		tell_destination(socket, &messages[batch.done].addr, (int)n);
+		tell_destination(is_packet, &messages[batch.done].addr, batch.reason);
 	if (ret_sent)
 		*ret_sent = batch.done;
 	return (int)n;
