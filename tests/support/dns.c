@@ -61,7 +61,7 @@ static void write_files(void)
 static bool make_namespaces(void)
 {
 	return unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("none", "/etc", "tmpfs", 0, NULL) == 0;
 }
 
