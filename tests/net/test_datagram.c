@@ -335,7 +335,7 @@ Test(datagram, sockets_of_other_origin_work_as_they_are)
 	struct np_fd *fds[2], *both, *v4;
 	struct np_addr addr;
 	int sysfds[2];
-	char buf[8];
+	char buf[8] = "ab";
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, sysfds), 0);
 	for (int i = 0; i < 2; i++)
