@@ -45,7 +45,7 @@ static void end(void)
 	free(bytes);
 	free(got);
 	fixture_end();
-	cr_assert_eq(fault_allocations(), 0);
+	FIXTURE_DEMAND(fault_allocations() == 0, "%ld are not freed", fault_allocations());
 }
 
 TestSuite(copy_faults, .init = begin, .fini = end, .timeout = FIXTURE_TIMEOUT);

@@ -17,7 +17,7 @@
 static void end(void)
 {
 	fault_clear();
-	cr_assert_eq(fault_allocations(), 0);
+	FIXTURE_DEMAND(fault_allocations() == 0, "%ld are not freed", fault_allocations());
 }
 
 TestSuite(every_call, .fini = end, .timeout = FIXTURE_TIMEOUT);

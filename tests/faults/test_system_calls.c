@@ -19,7 +19,7 @@ static void end(void)
 {
 	fault_clear();
 	fixture_end();
-	cr_assert_eq(fault_allocations(), 0);
+	FIXTURE_DEMAND(fault_allocations() == 0, "%ld are not freed", fault_allocations());
 }
 
 TestSuite(system_calls, .init = fixture_begin, .fini = end, .timeout = FIXTURE_TIMEOUT);

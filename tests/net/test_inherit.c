@@ -317,7 +317,7 @@ Test(inherit, starts_a_program_with_no_signal_blocked)
 	pid_t pid;
 
 	for (int signo = 1; signo < 16; signo++)
-		signal(signo, signo == SIGUSR1 ? SIG_IGN : SIG_DFL);
+		signal(signo, signo == SIGUSR2 ? SIG_IGN : SIG_DFL);
 	fixture_fd_pipe(pipe);
 	list[0].fd = pipe[1];
 	sigfillset(&all);
@@ -330,7 +330,7 @@ Test(inherit, starts_a_program_with_no_signal_blocked)
 	cr_assert(strstr(status, "SigBlk:\t0000000000000000\n"), "%s", status);
 	ignored = strstr(status, "SigIgn:");
 	cr_assert(ignored);
-	cr_assert_eq(strtoull(ignored + 7, NULL, 16) & 0x7fff, 1U << (SIGUSR1 - 1), "%s", status);
+	cr_assert_eq(strtoull(ignored + 7, NULL, 16) & 0x7fff, 1U << (SIGUSR2 - 1), "%s", status);
 	cr_assert_eq(waitpid(pid, NULL, 0), pid);
 	np_close(pipe[0]);
 }

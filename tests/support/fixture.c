@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -89,7 +90,18 @@ static void end_worker(void)
 
 	np_semaphore_release(&worker.is_over, 1);
 	pthread_join(worker.thread, &result);
-	cr_assert_null(result);
+	FIXTURE_DEMAND(!result, "the worker ended with %p", result);
+}
+
+void fixture_give_up(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	abort();
 }
 
 void fixture_begin(void)
@@ -110,16 +122,18 @@ void fixture_end(void)
 	int descriptors;
 
 	np_poller_get_stats(test_poller, &stats);
-	cr_assert_eq(stats.descriptors, 0, "%zu poll descriptors are left open", stats.descriptors);
-	cr_assert_eq(stats.timers, 0, "%zu timers are left", stats.timers);
+	FIXTURE_DEMAND(stats.descriptors == 0, "%zu poll descriptors are left open",
+		       stats.descriptors);
+	FIXTURE_DEMAND(stats.timers == 0, "%zu timers are left", stats.timers);
 	np_task_use_poller(NULL);
 	if (fixture_has_worker())
 		end_worker();
 	else
-		cr_assert_eq(np_poller_destroy(test_poller), 0);
+		FIXTURE_DEMAND(np_poller_destroy(test_poller) == 0, "the poller is in use");
 	descriptors = fixture_count_descriptors();
-	cr_assert_eq(descriptors, descriptors_before, "%d descriptors before the test, %d after it",
-		     descriptors_before, descriptors);
+	FIXTURE_DEMAND(descriptors == descriptors_before,
+		       "%d descriptors before the test, %d after it", descriptors_before,
+		       descriptors);
 }
 
 static void make_nonblocking(int fd)

@@ -28,6 +28,14 @@ extern struct np_poller *test_poller;
 void fixture_begin(void);
 void fixture_end(void);
 
+/*
+ * For what ends a test (.fini): Criterion takes no notice of an assertion that fails there, but of
+ * a process that dies.
+ */
+#define FIXTURE_DEMAND(condition, ...) ((condition) ? (void)0 : fixture_give_up(__VA_ARGS__))
+
+__attribute__((format(printf, 1, 2))) void fixture_give_up(const char *format, ...);
+
 /* The backend under test. */
 const struct runtime_poll *fixture_backend(void);
 
