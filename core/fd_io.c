@@ -742,7 +742,9 @@ int np_wait(struct np_fd *fd, int mode)
 	if (fd->is_blocking)
 		return np__fd_fail_outside(fd, NP_ENODEADLINE, "wait", NULL);
 	np__fd_doubt_short_reads(fd); /* the caller reads by itself */
-	n = run(fd, mode == NP_READ ? SIDE_READ : SIDE_WRITE, "wait", "poll", ask_poll, &events);
+	/* Twice, so that the side is a constant in each. */
+	n = mode == NP_READ ? run(fd, SIDE_READ, "wait", "poll", ask_poll, &events)
+			    : run(fd, SIDE_WRITE, "wait", "poll", ask_poll, &events);
 	return n < 0 ? (int)n : 0;
 }
 
