@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORT_FOR_NOBODY = 9 }; /* discard: some kernels refuse 0 */
-enum { MOST_COMMON_BITS = 64 };
+enum { PORT_FOR_NOBODY = 9 };   /* discard: some kernels refuse 0 */
+enum { MOST_COMMON_BITS = 64 }; /* which all of IPv4 has in common: it is mapped */
 
 enum scope { LINK_LOCAL = 2, SITE_LOCAL = 5, GLOBAL = 14 };
 
@@ -95,17 +95,15 @@ static struct destination describe(const struct np_addr *addr, size_t place,
 {
 	struct destination destination = { .addr = *addr, .place = place };
 	struct np_addr source;
+	unsigned bits;
 
 	destination.traits = traits_of(addr);
 	destination.is_reachable = find_source(addr, &source);
 	if (!destination.is_reachable)
 		return destination;
 	destination.source = traits_of(&source);
-	if (!destination.traits.is_v4) {
-		unsigned bits = common_bits(destination.traits.ip, destination.source.ip);
-
-		destination.common_bits = bits < MOST_COMMON_BITS ? bits : MOST_COMMON_BITS;
-	}
+	bits = common_bits(destination.traits.ip, destination.source.ip);
+	destination.common_bits = bits < MOST_COMMON_BITS ? bits : MOST_COMMON_BITS;
 	return destination;
 }
 
