@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -199,6 +200,44 @@ Test(pipe, buffers_tell_where_an_error_stopped_them)
 	cr_assert_eq(out[1].iov_base, data + 5);
 	cr_assert_eq(out[1].iov_len, 2);
 	cr_assert_eq(np_close(ends[0]), 0);
+}
+
+static ssize_t call_copy(struct call *call)
+{
+	ssize_t n = (ssize_t)np_copy(call->fd, call->conn, -1);
+
+	np_close_write(call->fd);
+	return n;
+}
+
+/* More than a copy has room for at a time, so that it would like the kernel to go on. */
+Test(pipe, is_copied_from_and_to)
+{
+	enum { SIZE = 1 << 20 };
+	char *sent = malloc(SIZE), *got = malloc(SIZE);
+	uint64_t random = fixture_seed();
+	struct call writer = { .buf = sent, .size = SIZE }, copier = { .fd = NULL };
+	struct np_fd *from[2], *to[2];
+
+	for (size_t i = 0; i < SIZE; i++)
+		sent[i] = (char)fixture_random(&random);
+	pair(from);
+	pair(to);
+	writer.fd = from[0];
+	copier.conn = from[1];
+	copier.fd = to[0];
+	call_start(&writer, call_write);
+	call_start(&copier, call_copy);
+	cr_assert_eq(np_read_full(to[1], got, SIZE), SIZE);
+	cr_assert_eq(memcmp(got, sent, SIZE), 0);
+	cr_assert_eq(call_finish(&writer), SIZE);
+	cr_assert_eq(np_close_write(from[0]), 0);
+	cr_assert_eq(np_read(to[1], got, 1), 0);
+	cr_assert_eq(call_finish(&copier), SIZE);
+	close_both(from);
+	close_both(to);
+	free(sent);
+	free(got);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -398,7 +437,9 @@ Test(pipe, what_needs_a_descriptor_is_refused)
 	struct np_fd *ends[2];
 	struct np_fd *conn;
 	struct msghdr message = { .msg_iovlen = 0 };
+	struct np_credentials credentials;
 	char text[128];
+	int option;
 
 	pair(ends);
 	cr_assert_eq(np_fd_control(ends[0], no_control, NULL), -EOPNOTSUPP);
@@ -413,6 +454,13 @@ Test(pipe, what_needs_a_descriptor_is_refused)
 	cr_assert_eq(np_sendmsg(ends[0], &message, 0), -EOPNOTSUPP);
 	cr_assert_eq(np_set_no_delay(ends[0], true), -EOPNOTSUPP);
 	cr_assert_lt(np_accept(ends[0], &conn), 0);
+	cr_assert_eq(np_set_linger(ends[0], 0), -EOPNOTSUPP);
+	cr_assert_eq(np_get_option(ends[0], SOL_SOCKET, SO_TYPE, &option), -EOPNOTSUPP);
+	cr_assert_lt(np_peer_credentials(ends[0], &credentials), 0);
+	cr_assert_eq(np_fd_duplicate(ends[0], &option), -EOPNOTSUPP);
+	cr_assert_lt(np_peek(ends[0], text, 1), 0);
+	cr_assert_lt(np_recv_from(ends[0], text, 1, &addr), 0);
+	cr_assert_lt(np_pread(ends[0], text, 1, 0), 0);
 	cr_assert_eq(np_local_addr(ends[0], &addr), 0);
 	cr_assert_eq(addr.family, NP_ADDR_NONE);
 	addr.family = NP_ADDR_IPV4;
