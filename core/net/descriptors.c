@@ -79,7 +79,8 @@ static ssize_t send_pieces(struct np_fd *fd, void *arg)
 			return NP_ESHORTWRITE;
 		sending->header.msg_control = NULL;
 		sending->header.msg_controllen = 0;
-		sending->rest.iov_base = (char *)sending->rest.iov_base + n;
+		if (n > 0) /* else there may be no buffer */
+			sending->rest.iov_base = (char *)sending->rest.iov_base + n;
 		sending->rest.iov_len -= (size_t)n;
 	} while (fd->is_stream && sending->rest.iov_len > 0);
 	return 0;

@@ -236,11 +236,15 @@ Test(descriptors, that_have_no_numbers_left_are_closed)
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	n = np_recv_fds(ends[1], &byte, 1, got, 2, &count);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	cr_assert_eq(n, -EMFILE, "%zd", n);
-	cr_assert_eq(count, 0);
-	cr_assert_eq(fixture_count_descriptors(), before);
 	close_fds(pipe, 2);
 	close_pair(ends);
+	if (n == 1 && count == 2) {
+		close_fds(got, 2);
+		cr_skip_test("the limit is not the kernel's, as under Valgrind");
+	}
+	cr_assert_eq(n, -EMFILE, "%zd", n);
+	cr_assert_eq(count, 0);
+	cr_assert_eq(fixture_count_descriptors(), before - 4);
 }
 
 Test(descriptors, that_nobody_takes_are_not_kept)
