@@ -454,23 +454,26 @@ static int cancel_now(int sysfd, const char *network, const char *address, void 
 	return 0;
 }
 
+/* A Unix listener is connected to at once, so that everything is decided. */
 Test(happy_eyeballs, who_has_connected_when_it_is_cancelled_is_closed)
 {
-	struct scene scene;
 	struct np_dial_cancel cancel = { .is_canceled = 0 };
-	struct np_fd *accepted;
-	char byte;
+	const struct np_dial_options options = {
+		.cancel = &cancel,
+		.control = cancel_now,
+		.control_arg = &cancel,
+	};
+	struct np_fd *listener, *accepted, *conn = NULL;
+	char path[64], byte;
 
-	scene_begin(&scene, IPS("127.0.0.1"));
-	scene.options.cancel = &cancel;
-	scene.options.control = cancel_now;
-	scene.options.control_arg = &cancel;
-	cr_assert_eq(dial(&scene), NP_ECANCELED);
-	cr_assert_null(scene.conn);
-	cr_assert_eq(np_accept(scene.listener, &accepted), 0);
+	call_unix_path(path);
+	cr_assert_eq(np_listen("unix", path, &listener), 0);
+	cr_assert_eq(np_dial_with("unix", path, &options, &conn), NP_ECANCELED);
+	cr_assert_null(conn);
+	cr_assert_eq(np_accept(listener, &accepted), 0);
 	cr_assert_eq(call_read_patiently(accepted, &byte, 1), 0);
 	np_close(accepted);
-	scene_end(&scene);
+	np_close(listener);
 }
 
 /* ---- tasks of other kinds ----------------------------------------------------------------- */
