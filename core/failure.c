@@ -115,6 +115,12 @@ void np__fail_spend(struct np_task *task)
 	*task->failure = record;
 }
 
+int np__refuse(int error)
+{
+	np__fail_spend(np_task_self());
+	return error;
+}
+
 int np__fail_input(int error, const char *reason, const char *input)
 {
 	struct np_failure *failure = np__fail(error, NULL, NULL);

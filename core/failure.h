@@ -47,6 +47,9 @@ int np__fail_lookup(int error, const char *host);
  */
 void np__fail_spend(struct np_task *task);
 
+/* The calling task fails at once, with @error: np__fail_spend(). Returns @error. */
+int np__refuse(int error);
+
 /* An argument that makes no sense: @what names the call and the rule. Returns -EINVAL. */
 static inline int np__invalid(const char *what)
 {

@@ -2,6 +2,7 @@
 /* core/ticket.c - drawing, taking, and waiting with a deadline. */
 #include "core/ticket.h"
 
+#include "core/failure.h"
 #include "core/poller.h"
 
 bool np__ticket_take(struct ticket *ticket, int result, struct task_list *ready)
@@ -110,12 +111,18 @@ static int park(struct ticket *ticket, const struct np_wait *wait, struct np_pol
 	return atomic_load(&ticket->state);
 }
 
-/* The waiter takes its own ticket. A taker who was faster wins, and may have yet to tell. */
+/*
+ * The waiter takes its own ticket. A taker who was faster wins, and may have yet to tell. Who waits
+ * for what fails at once, again and again, has not parked and would keep its thread.
+ */
 static int give_up(struct ticket *ticket, const struct np_wait *wait, int error)
 {
 	struct task_list nobody = { .head = NULL };
 
-	return np__ticket_take(ticket, error, &nobody) ? error : park(ticket, wait, NULL);
+	if (!np__ticket_take(ticket, error, &nobody))
+		return park(ticket, wait, NULL);
+	np__fail_spend(ticket->task);
+	return error;
 }
 
 /* With a timer in the poller of the task, which a thread that parks has to turn for it. */

@@ -3,6 +3,7 @@
  * core/sync/cond.c - a queue and nothing else. A waiter queues before it gives up the mutex, so
  * whoever changes the condition under the mutex afterwards finds it.
  */
+#include "core/failure.h"
 #include "core/misuse.h"
 #include "core/sync/mutex.h"
 #include "core/sync/wait.h"
@@ -56,9 +57,9 @@ int np_cond_wait_until(struct np_cond *cond, struct np_mutex *mutex, int64_t dea
 	if (!np__mutex_is_locked(mutex))
 		return np__misuse("wait on a condition with a mutex that is not locked");
 	if (deadline_ns < 0)
-		return NP_EDEADLINE;
+		return np__refuse(NP_EDEADLINE);
 	if (np__task_is_canceled(np__task_self()))
-		return NP_ECANCELED;
+		return np__refuse(NP_ECANCELED);
 	ticket.cond = cond;
 	error = np__ticket_draw(&ticket.ticket);
 	return error ? error : wait_for_signal(cond, mutex, &ticket.ticket, deadline_ns);

@@ -10,6 +10,7 @@
  * nobody else is woken. It comes, always: it takes the mutex, or queues again in front, and then it
  * wants to be handed the mutex, which stays locked from one to the other.
  */
+#include "core/failure.h"
 #include "core/sync/mutex.h"
 
 #include "core/misuse.h"
@@ -148,7 +149,7 @@ int np_mutex_lock_until(struct np_mutex *mutex, int64_t deadline_ns)
 	if (!mutex)
 		return -EINVAL;
 	if (np__task_is_canceled(np__task_self()))
-		return NP_ECANCELED;
+		return np__refuse(NP_ECANCELED);
 	return lock_at_once(mutex) ? 0 : lock_slowly(mutex, &lock_until_wait, deadline_ns);
 }
 

@@ -7,6 +7,7 @@
  * When it has waited, the channels are locked one by one to leave their queues. Not the one that
  * ended the wait: there it was taken out, with all cases of that channel, which may be gone.
  */
+#include "core/failure.h"
 #include "core/sync/channel.h"
 
 struct select_ticket {
@@ -232,7 +233,7 @@ int np_select(struct np_select_case *cases, int count, int64_t deadline_ns)
 	if (!are_sensible(cases, count))
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(self))
-		return NP_ECANCELED;
+		return np__refuse(NP_ECANCELED);
 	sorted = sort(cases, count);
 	lock_all(sorted);
 	chosen = perform_any(sorted, &wakeups);

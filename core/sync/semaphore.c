@@ -4,6 +4,7 @@
  * who waits has not got a permit before the wait ends: leaving early gives nothing back, but who
  * stood behind may be content with what was too little for the one in front.
  */
+#include "core/failure.h"
 #include "core/sync/wait.h"
 
 #include <errno.h>
@@ -95,7 +96,7 @@ int np_semaphore_acquire_until(struct np_semaphore *semaphore, uint64_t permits,
 	if (!semaphore)
 		return -EINVAL;
 	if (np__task_is_canceled(self))
-		return NP_ECANCELED;
+		return np__refuse(NP_ECANCELED);
 	np__spin_lock(&semaphore->lock);
 	if (!take_permits(semaphore, permits))
 		return wait_for_permits(semaphore, permits, deadline_ns);

@@ -3,6 +3,7 @@
  * core/sync/wait_group.c - a count, and who waits for it to be 0. A wait that finds 0 has had the
  * lock after whoever made it so: the memory is the caller's again.
  */
+#include "core/failure.h"
 #include "core/misuse.h"
 #include "core/sync/wait.h"
 
@@ -60,7 +61,7 @@ static int wait_for_zero(struct np_wait_group *group, int64_t deadline_ns)
 
 	if (error) {
 		np__spin_unlock(&group->lock);
-		return error;
+		return np__refuse(error);
 	}
 	np__ticket_keep(&ticket, &group->lock, 0);
 	wait_queue_push(&group->waiters, &self);
@@ -72,7 +73,7 @@ int np_wait_group_wait_until(struct np_wait_group *group, int64_t deadline_ns)
 	if (!group)
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(np__task_self()))
-		return NP_ECANCELED;
+		return np__refuse(NP_ECANCELED);
 	np__spin_lock(&group->lock);
 	if (group->count)
 		return wait_for_zero(group, deadline_ns);

@@ -77,7 +77,7 @@ FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
 
 static atomic_int at_it;
 
-enum { OTHERS = 5 };
+enum { OTHERS = 7 };
 
 static void expect_text(int error, const char *op, const char *text)
 {
@@ -107,7 +107,7 @@ static int dial_nobody(void *arg)
 	(void)arg;
 	atomic_fetch_add(&at_it, 1);
 	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
-		cr_assert_eq(np_dial("unix", "/nowhere/to/be/found", 0, &conn), -ENOENT);
+		cr_assert_eq(np_dial("unix", "/no-such-folder/socket", 0, &conn), -ENOENT);
 		expect_text(-ENOENT, "dial ", "no such file");
 	}
 	return 0;
@@ -122,6 +122,40 @@ static int try_what_is_locked(void *arg)
 	atomic_fetch_add(&at_it, 1);
 	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++)
 		cr_assert_eq(np_mutex_try_lock(&mutex), -EAGAIN);
+	return np_mutex_unlock(&mutex);
+}
+
+/* The ways to fail at once that waits have: it is too late, or the fiber is to end. */
+static int wait_too_late(void *arg)
+{
+	struct np_mutex mutex = { 0 };
+	struct np_cond cond = { 0 };
+	struct np_wait_group running = { 0 };
+
+	(void)arg;
+	cr_assert_eq(np_mutex_lock(&mutex), 0);
+	cr_assert_eq(np_wait_group_add(&running, 1), 0);
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++)
+		if (i % 2 == 0)
+			cr_assert_eq(np_cond_wait_until(&cond, &mutex, -1), NP_EDEADLINE);
+		else
+			cr_assert_eq(np_wait_group_wait_until(&running, -1), NP_EDEADLINE);
+	np_wait_group_done(&running);
+	return np_mutex_unlock(&mutex);
+}
+
+static int wait_canceled(void *arg)
+{
+	struct np_mutex mutex = { 0 };
+	struct np_cond cond = { 0 };
+
+	(void)arg;
+	cr_assert_eq(np_mutex_lock(&mutex), 0);
+	np_cancel(np_self());
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++)
+		cr_assert_eq(np_cond_wait(&cond, &mutex), NP_ECANCELED);
 	return np_mutex_unlock(&mutex);
 }
 
@@ -154,6 +188,8 @@ FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 	fixture_fd_pair(fds);
 	cr_assert_eq(np_fd_open(sock, 0, &lone), 0);
 	atomic_store(&at_it, 0);
+	cr_assert_eq(np_group_go(&group, wait_canceled, NULL), 0);
+	cr_assert_eq(np_group_go(&group, wait_too_late, NULL), 0);
 	cr_assert_eq(np_group_go(&group, read_too_late, fds[0]), 0);
 	cr_assert_eq(np_group_go(&group, read_what_is_closed, fds[1]), 0);
 	cr_assert_eq(np_group_go(&group, read_unconnected, lone), 0);

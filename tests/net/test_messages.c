@@ -182,8 +182,9 @@ Test(messages, nobody_listens_for_datagrams)
 		{ "udp4", ":0", "listen udp4 :0: address :0: unexpected address type" },
 		{ "udp6", "[::1]:0",
 		  "listen udp6 [::1]:0: address [::1]:0: unexpected address type" },
-		{ "unixgram", "/nowhere",
-		  "listen unixgram /nowhere: address /nowhere: unexpected address type" },
+		{ "unixgram", "/no-such-folder/socket",
+		  "listen unixgram /no-such-folder/socket: "
+		  "address /no-such-folder/socket: unexpected address type" },
 	};
 	struct np_fd *fd = NULL;
 	char text[256];
