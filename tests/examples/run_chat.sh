@@ -16,7 +16,7 @@ case $kind in
 tcp) listen=127.0.0.1:0 ;;
 *) listen=unix:$dir/socket ;;
 esac
-"$chat" -b "$backend" -l 256 -t 20000 "$listen" >"$dir/address" &
+"$chat" -b "$backend" -l 256 -t 60000 "$listen" >"$dir/address" &
 server=$!
 read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
 case $kind in
@@ -93,6 +93,7 @@ exec 5>&- 6<&-
 echo /quit >&4
 hears ann '* bob has left'
 wait "$bob"
+grep -aq '^ann:' "$dir/ann" && { echo "ann has heard herself"; failed=1; }
 stop TERM || { echo "the server ended with status $?"; failed=1; }
 exec 3>&- 4>&-
 { kill "$eve"; wait "$ann" "$eve"; } 2>/dev/null

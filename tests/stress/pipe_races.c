@@ -239,7 +239,7 @@ static void stream(void *arg)
 
 int main(int argc, char **argv)
 {
-	stress_begin(argc, argv, 60);
+	stress_begin(argc, argv, 40);
 	spawn_run(storm, NULL, stress_backend);
 	spawn_run(stream, NULL, stress_backend);
 	return stress_end();
