@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* harness.c - see harness.h. */
 #include "tests/conformance/harness.h"
+#include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -32,8 +33,9 @@ void harness_end(void)
 
 	harness_destroy(tested);
 	descriptors = fixture_count_descriptors();
-	cr_assert_eq(descriptors, descriptors_before, "%d descriptors before the test, %d after it",
-		     descriptors_before, descriptors);
+	FIXTURE_DEMAND(descriptors == descriptors_before,
+		       "%d descriptors before the test, %d after it", descriptors_before,
+		       descriptors);
 }
 
 struct harness *harness_create(const struct runtime_poll *backend)

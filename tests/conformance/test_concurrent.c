@@ -6,6 +6,7 @@
  * that the wait does not learn of shows as a test that never ends.
  */
 #include "tests/conformance/harness.h"
+#include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -57,9 +58,9 @@ static void concurrent_begin(void)
 static void concurrent_end(void)
 {
 	atomic_store(&waiter.stop, true);
-	cr_assert_eq(tested->backend->break_wait(tested->state), 0);
-	cr_assert_eq(pthread_join(waiter.thread, NULL), 0);
-	cr_assert_eq(atomic_load(&waiter.strays), 0);
+	FIXTURE_DEMAND(tested->backend->break_wait(tested->state) == 0, "no break");
+	pthread_join(waiter.thread, NULL);
+	FIXTURE_DEMAND(atomic_load(&waiter.strays) == 0, "reports of nobody's");
 	harness_end();
 }
 

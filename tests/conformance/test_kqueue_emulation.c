@@ -10,6 +10,8 @@
 #define _GNU_SOURCE /* gettid, accept4, pipe2 */
 #endif
 
+#include "tests/support/fixture.h"
+
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -60,8 +62,9 @@ static void make_queue(void)
 
 static void close_queue(void)
 {
-	cr_assert_eq(close(kq), 0);
-	cr_assert_eq(count_descriptors(), descriptors_before, "a test or the queue left some open");
+	FIXTURE_DEMAND(close(kq) == 0, "the queue was not open");
+	FIXTURE_DEMAND(count_descriptors() == descriptors_before,
+		       "a test or the queue left some open");
 }
 
 TestSuite(kqueue_emulation, .init = make_queue, .fini = close_queue, .timeout = 120);

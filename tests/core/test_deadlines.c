@@ -30,7 +30,7 @@ static void begin(void)
 static void end(void)
 {
 	np_poll_unblock(desc);
-	cr_assert_eq(np_poll_close(desc), 0);
+	FIXTURE_DEMAND(np_poll_close(desc) == 0, "the descriptor was not closed");
 	fake_end(poller);
 }
 

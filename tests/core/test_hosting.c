@@ -30,7 +30,7 @@ static void begin_hosted(void)
 static void end_hosted(void)
 {
 	np_task_use_poller(test_poller);
-	cr_assert_eq(np_poller_destroy(hosted), 0);
+	FIXTURE_DEMAND(np_poller_destroy(hosted) == 0, "the poller is in use");
 	fixture_end();
 }
 

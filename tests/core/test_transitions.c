@@ -33,7 +33,7 @@ static void end(void)
 {
 	if (!(atomic_load(&desc->info) & INFO_CLOSING))
 		np_poll_unblock(desc);
-	cr_assert_eq(np_poll_close(desc), 0);
+	FIXTURE_DEMAND(np_poll_close(desc) == 0, "the descriptor was not closed");
 	fake_end(poller);
 }
 

@@ -37,7 +37,7 @@ static struct stack_stats stats(void)
 static void end_depot(void)
 {
 	np__stack_pool_destroy(pool);
-	cr_assert_eq(stats().out, 0, "%zu stacks were lost", stats().out);
+	FIXTURE_DEMAND(stats().out == 0, "%zu stacks were lost", (size_t)stats().out);
 	np__stack_depot_destroy(depot);
 }
 

@@ -38,7 +38,7 @@ static void begin(void)
 static void end(void)
 {
 	np_task_use_poller(test_poller);
-	cr_assert_eq(np_poller_destroy(counting_poller), 0);
+	FIXTURE_DEMAND(np_poller_destroy(counting_poller) == 0, "the poller is in use");
 	fixture_end();
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/support/fake_backend.c - see fake_backend.h. */
 #include "tests/support/fake_backend.h"
+#include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -180,6 +181,7 @@ struct np_poller *fake_begin(const struct runtime_poll *backend)
 void fake_end(struct np_poller *poller)
 {
 	np_task_enter(NULL);
-	cr_assert_eq(np_poller_destroy(poller), 0, "something is left open");
-	cr_assert_eq(fake.opens, fake.closes);
+	FIXTURE_DEMAND(np_poller_destroy(poller) == 0, "something is left open");
+	FIXTURE_DEMAND(fake.opens == fake.closes, "%d opened, %d closed", (int)fake.opens,
+		       (int)fake.closes);
 }
