@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 TestSuite(error_table, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
@@ -226,6 +227,26 @@ static ssize_t do_cancel_io(struct np_fd *fd)
 	return np_cancel_io(fd);
 }
 
+static ssize_t do_write_zero_copy(struct np_fd *fd)
+{
+	return np_write_zero_copy(fd, &byte, 1);
+}
+
+static ssize_t do_duplicate(struct np_fd *fd)
+{
+	int sysfd;
+	int error = np_fd_duplicate(fd, &sysfd);
+
+	if (!error)
+		close(sysfd);
+	return error;
+}
+
+static ssize_t do_set_ttl(struct np_fd *fd)
+{
+	return np_set_ttl(fd, 64);
+}
+
 /* ---- handles ------------------------------------------------------------------------------ */
 
 enum {
@@ -250,6 +271,7 @@ static const struct row {
 	{ "np_read_full", "read", do_read_full, WAITS },
 	{ "np_peek", "read", do_peek, WAITS },
 	{ "np_buffers_write", "write", do_buffers_write, WAITS },
+	{ "np_write_zero_copy", "write", do_write_zero_copy, WAITS },
 	{ "np_recv_from", "read", do_recv_from, WAITS },
 	{ "np_recv_message", "read", do_recv_message, WAITS },
 	{ "np_recv_messages", "read", do_recv_messages, WAITS },
@@ -266,6 +288,8 @@ static const struct row {
 	{ "np_set_write_buffer", "set", do_set_write_buffer, 0 },
 	{ "np_set_option", "set", do_set_option, 0 },
 	{ "np_get_option", "get", do_get_option, 0 },
+	{ "np_set_ttl", "set", do_set_ttl, 0 },
+	{ "np_fd_duplicate", "file", do_duplicate, 0 },
 	{ "np_local_addr", "address", do_local_addr, 0 },
 	{ "np_remote_addr", "address", do_remote_addr, 0 },
 	{ "np_close_read", "close", do_close_read, CLOSES },
@@ -433,6 +457,36 @@ Test(error_table, of_a_reset)
 	cr_assert_eq(np_read(ends[0], &byte, 1), 0);
 	cr_assert_eq(np_write(ends[0], &byte, 1), -EPIPE);
 	expect_text(&writing, -EPIPE, names, "send: broken pipe");
+	end(listener, ends);
+}
+
+/* ---- between two handles ------------------------------------------------------------------ */
+
+/* The text tells which of the two it was. */
+Test(error_table, of_copies)
+{
+	char names[2 * NP_ADDR_TEXT_MAX + 2];
+	struct np_fd *listener, *ends[2], *others[2];
+	const struct row reading = { .name = "np_copy from", .op = "read" };
+	const struct row writing = { .name = "np_copy to", .op = "write" };
+
+	begin(&listener, ends);
+	call_connect(listener, others);
+	names_of(ends[0], true, names);
+	cr_assert_eq(np_set_deadline(ends[0], -1), 0);
+	cr_assert_eq(np_copy(others[0], ends[0], -1), NP_EDEADLINE);
+	expect_text(&reading, NP_EDEADLINE, names, "i/o timeout");
+	cr_assert_eq(np_write(others[1], "x", 1), 1);
+	cr_assert_eq(np_copy(ends[0], others[0], -1), NP_EDEADLINE);
+	expect_text(&writing, NP_EDEADLINE, names, "i/o timeout");
+	names_of(ends[0], false, names);
+	cr_assert_eq(np_cancel_io(ends[0]), 0);
+	cr_assert_eq(np_copy(others[0], ends[0], -1), NP_ECLOSED);
+	expect_text(&reading, NP_ECLOSED, names, "use of closed descriptor");
+	cr_assert_eq(np_copy(NULL, ends[0], -1), -EINVAL);
+	cr_assert_eq(np_copy(ends[0], NULL, -1), -EINVAL);
+	np_close(others[0]);
+	np_close(others[1]);
 	end(listener, ends);
 }
 
