@@ -98,9 +98,11 @@ NP_API ssize_t np_buffers_read(struct np_buffers *buffers, void *buf, size_t siz
  * @offset: where in the file; below 0: at its position, which moves by what was sent
  * @size:   how much at most; below 0: all until the end of the file
  *
- * By sendfile(2) where the kernel has it for these two, else by reading and writing. Holds the
- * write lock of @conn from beginning to end, as np_write() does. The file's position is taken at
- * the beginning and set at the end: of two tasks that send from it at once each sends the same.
+ * By sendfile(2) where the kernel has it for these two, and then with the write lock of @conn from
+ * beginning to end, as np_write(). Else by reading and writing, where what others write may come
+ * between two pieces of 64 KiB. The file's position is taken at the beginning and set at the end:
+ * of two tasks that send from it at once each sends the same. Closing the file ends it with the
+ * next piece, and waits for no slow peer.
  *
  * Of a fiber, a file that is not in memory does not hold up other fibers: what is missing is read
  * by another thread (np_blocking()). Threads read it themselves.
@@ -122,18 +124,19 @@ NP_API int64_t np_sendfile_counted(struct np_fd *conn, struct np_fd *file, int64
  * @limit: how many bytes at most; below 0: all. 0 copies nothing and asks nobody. Go: io.CopyN
  *
  * Waits for @from under its read deadline and for @to under its write deadline, never for one with
- * the other's lock: closing either ends the copy with NP_ECLOSED. Closes nothing: to pass an end of
- * file on, call np_close_write() when it returns. Not for message sockets, whose messages it would
- * tear up or cut.
+ * the other's lock: closing the one that it waits for ends it with NP_ECLOSED, closing the other as
+ * soon as it turns to that. Closes nothing: to pass an end of file on, call np_close_write() when
+ * it returns. A read deadline loses nothing, the copy may go on after it. Not for message sockets,
+ * whose messages it would tear up or cut.
  *
  * Begins with a buffer. Once there is as much as that holds, the kernel takes over where it can: by
  * sendfile(2) from regular files, by splice(2) through a pipe of its own between sockets and pipes
  * of Linux; and gives it back when only little comes. Of a fiber, as np_sendfile().
  *
  * Return: bytes that have reached @to, its kernel's buffer at least; an error of np_read() on @from
- * or of np_write() on @to (np_error_text() tells whose); -ENOMEM; -EINVAL for a message socket, or
- * one handle for both. After an error of @to bytes that were read may not have been written: they
- * are lost. np_copy_counted() tells how many have arrived.
+ * or of np_write() on @to (np_error_text() tells whose); -ENOMEM; -EINVAL for a message socket.
+ * After an error of @to bytes that were read may not have been written: they are lost.
+ * np_copy_counted() tells how many have arrived.
  */
 NP_API int64_t np_copy(struct np_fd *to, struct np_fd *from, int64_t limit);
 
@@ -150,12 +153,13 @@ NP_API int64_t np_copy_counted(struct np_fd *to, struct np_fd *from, int64_t lim
  * and later.
  *
  * Returns when the kernel has let go of @buf, which is when the peer has acknowledged the last
- * byte: a round trip later than np_write(), and as late as a slow peer reads. Holds the write lock
- * until then. @buf is the caller's again when it returns, whatever it returns: to make sure of that
- * a call that a deadline, a close or a cancellation ends RESETS the connection if something was
- * sent. Do not mix it with MSG_ZEROCOPY calls or with an error queue (IP_RECVERR, timestamps) of
- * your own: it empties that. The answers wake who waits for reading in vain, np_wait() returns
- * then, and the shortcut of np_read() is off.
+ * byte, a round trip later than np_write() and as late as a slow peer reads; or when the connection
+ * is broken, of which, as after any write that was taken whole, the next call tells. Holds the
+ * write lock until then. @buf is the caller's again when it returns, whatever it returns: to make
+ * sure of that a call that a deadline, a close or a cancellation ends RESETS the connection if
+ * something was sent. Do not mix it with MSG_ZEROCOPY calls or with an error queue (IP_RECVERR,
+ * timestamps) of your own: it empties that. The answers wake who waits for reading in vain,
+ * np_wait() returns then, and the shortcut of np_read() is off.
  *
  * Return: @size, or an error of np_write(), after which the connection may be used no more.
  */

@@ -66,12 +66,9 @@ static int64_t copy(size_t size, int64_t *copied)
 	call_start(&reader, read_all);
 	n = np_copy_counted(sink[1], source[0], (int64_t)size, copied);
 	cr_assert_eq(call_finish(&writer), (ssize_t)size);
-	if (n < 0)
-		np_set_read_deadline(sink[0], np_deadline(100000000));
-	call_finish(&reader);
-	np_set_read_deadline(sink[0], 0);
-	cr_assert_eq(reader.written, (size_t)*copied);
-	cr_assert_eq(memcmp(got, bytes, reader.written), 0);
+	cr_assert_eq(n, (int64_t)size); /* or the reader would wait for ever */
+	cr_assert_eq(call_finish(&reader), (ssize_t)size);
+	cr_assert_eq(memcmp(got, bytes, size), 0);
 	return n;
 }
 
@@ -233,19 +230,21 @@ static struct np_fd *open_file(void)
 	return file;
 }
 
+/* What was not sent is made up for with zeros, so that the reader comes to an end. */
 static int64_t send_file(struct np_fd *file, int64_t *sent)
 {
 	struct call reader = { .fd = sink[0], .buf = got, .size = BIG };
+	void *zeros = calloc(1, BIG);
 	int64_t n;
 
 	call_start(&reader, read_all);
 	n = np_sendfile_counted(sink[1], file, 0, -1, sent);
-	if (n < BIG)
-		np_set_read_deadline(sink[0], np_deadline(100000000));
-	call_finish(&reader);
-	np_set_read_deadline(sink[0], 0);
-	cr_assert_eq(reader.written, (size_t)*sent);
-	cr_assert_eq(memcmp(got, bytes, reader.written), 0);
+	if (*sent < BIG)
+		np_write(sink[1], zeros, (size_t)(BIG - *sent));
+	cr_assert_eq(call_finish(&reader), BIG);
+	cr_assert_eq(memcmp(got, bytes, (size_t)*sent), 0);
+	cr_assert_eq(memcmp(got + *sent, zeros, (size_t)(BIG - *sent)), 0);
+	free(zeros);
 	return n;
 }
 
@@ -284,7 +283,7 @@ Test(copy_faults, an_error_of_a_file_tells_what_was_sent)
 	fault_fail("sendfile", 1, 1, EIO);
 	cr_assert_eq(send_file(file, &sent), -EIO);
 	cr_assert_eq(sent, 0);
-	cr_assert_eq(fault_calls("send"), 0);
+	cr_assert_eq(fault_calls("sendfile"), 1);
 	/* a refusal in the middle is an error like others */
 	fault_clear();
 	fault_fail("sendfile", 2, 1, EINVAL);
