@@ -59,8 +59,13 @@ Test(listen_with, options_that_are_unknown_are_refused)
 	cr_assert_eq(listener, untouched);
 }
 
-/* How many connections come about before one has to wait. */
-static int count_queued(const struct np_listen_options *options)
+static int64_t soon(void)
+{
+	return np_deadline(50 * 1000 * 1000);
+}
+
+/* How many connections come about before one has to wait; not asked of the first @enough. */
+static int count_queued(const struct np_listen_options *options, int enough)
 {
 	struct np_fd *listener, *clients[8];
 	char text[NP_ADDR_TEXT_MAX];
@@ -68,8 +73,7 @@ static int count_queued(const struct np_listen_options *options)
 
 	cr_assert_eq(np_listen_with("tcp", "127.0.0.1:0", options, &listener), 0);
 	call_address(listener, text);
-	while (count < 8 &&
-	       np_dial("tcp", text, np_deadline(50 * 1000 * 1000), &clients[count]) == 0)
+	while (count < 8 && np_dial("tcp", text, count < enough ? 0 : soon(), &clients[count]) == 0)
 		count++;
 	for (int i = 0; i < count; i++)
 		np_close(clients[i]);
@@ -80,12 +84,12 @@ static int count_queued(const struct np_listen_options *options)
 Test(listen_with, the_queue_is_as_long_as_was_asked)
 {
 	const struct np_listen_options of_two = { .backlog = 2 };
-	int queued = count_queued(&of_two);
+	int queued = count_queued(&of_two, 2);
 
 	/* Linux takes one more; a full queue elsewhere may be refused, or be half as much longer.
 	 */
 	cr_assert(queued >= 2 && queued < 8, "%d", queued);
-	cr_assert_eq(count_queued(NULL), 8);
+	cr_assert_eq(count_queued(NULL, 8), 8);
 }
 
 struct seen {
@@ -220,34 +224,42 @@ Test(listen_with, a_name_is_looked_up)
 	cr_assert_eq(strncmp(text, "listen tcp: ", 12), 0, "%s", text);
 }
 
+/* Listen for IPv6 alone on any port, and then for IPv4 on the same. */
+static bool listen_side_by_side(const struct np_listen_options *alone)
+{
+	struct np_fd *six, *four, *conn;
+	struct np_addr addr;
+	char text[32];
+	bool done;
+
+	cr_assert_eq(np_listen_with("tcp", ":0", alone, &six), 0);
+	cr_assert_eq(np_local_addr(six, &addr), 0);
+	snprintf(text, sizeof(text), "[::1]:%u", addr.port);
+	cr_assert_eq(np_dial("tcp", text, 0, &conn), 0);
+	np_close(conn);
+	snprintf(text, sizeof(text), ":%u", addr.port);
+	done = np_listen("tcp4", text, &four) == 0;
+	if (done)
+		np_close(four);
+	np_close(six);
+	return done;
+}
+
+/* Some other program may have the port for IPv4 already; not every time. */
 Test(listen_with, ipv6_alone_can_be_asked_for)
 {
 	const struct np_listen_options alone = { .flags = NP_LISTEN_V6_ONLY };
-	struct np_fd *listener = NULL, *conn = NULL;
-	struct np_addr addr;
-	char text[64];
+	struct np_fd *listener = NULL;
+	bool done = false;
 
 	cr_assert_eq(np_listen_with("tcp", "127.0.0.1:0", &alone, &listener), NP_EADDRESS);
 	cr_assert_eq(np_listen_with("tcp4", ":0", &alone, &listener), NP_EADDRESS);
 	cr_assert_null(listener);
 	if (!has_ipv6())
 		cr_skip_test("no IPv6 here");
-	cr_assert_eq(np_listen_with("tcp", ":0", &alone, &listener), 0);
-	cr_assert_eq(np_local_addr(listener, &addr), 0);
-	snprintf(text, sizeof(text), "[::1]:%u", addr.port);
-	cr_assert_eq(np_dial("tcp", text, 0, &conn), 0);
-	np_close(conn);
-	/* Somebody else may have the port for IPv4. */
-	snprintf(text, sizeof(text), "127.0.0.1:%u", addr.port);
-	if (np_dial("tcp", text, 0, &conn) == 0) {
-		np_close(conn);
-		conn = NULL;
-		cr_assert_eq(np_set_read_deadline(listener, np_time() + 1), 0);
-		cr_assert_eq(np_accept(listener, &conn), 0); /* that of [::1] */
-		np_close(conn);
-		cr_assert_eq(np_accept(listener, &conn), NP_EDEADLINE);
-	}
-	np_close(listener);
+	for (int tries = 0; tries < 20 && !done; tries++)
+		done = listen_side_by_side(&alone);
+	cr_assert(done);
 }
 
 /* ---- paths -------------------------------------------------------------------------------- */
