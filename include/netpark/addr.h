@@ -11,7 +11,7 @@
  *
  * The host is an IP literal and the port a decimal number. An address of the Unix networks is a
  * path, or a name beginning with '@' for Linux's abstract names. Any thread may call any function
- *here.
+ * here.
  */
 #ifndef NETPARK_ADDR_H
 #define NETPARK_ADDR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/bench/fetch.c - a load for servers of files: one request after the other, on one
- *connection.
+ * connection.
  *
  *	fetch [-t SECONDS] [-p SERVER_PID] HOST:PORT
  *

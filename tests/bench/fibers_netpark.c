@@ -5,9 +5,9 @@
  *
  *	yield2, yield1000	np_yield() among so many fibers, for each switch
  *	spawn, spawn1000	start a fiber and let it end, one at a time or so many
- *	channel, buffered	an element goes to another fiber, through a channel without and with
- *room mutex			a mutex goes to another fiber that waits for it cond
- *a fiber is told of a change that it waits for
+ *	channel, buffered	an element goes to another fiber, by a channel without and with room
+ *	mutex			a mutex goes to another fiber that waits for it
+ *	cond			a fiber is told of a change that it waits for
  */
 #include <netpark.h>
 

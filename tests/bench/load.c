@@ -7,9 +7,9 @@
  *
  *	echo	request and response on every connection
  *	churn	connect, one request and its response, close, in CONNECTIONS slots at once
- *	idle	one request on each connection, which then stays open until standard input is closed
- *or SIGTERM comes; prints "ready" when all are flood	echo on CONNECTIONS quiet connections beside
- *FLOODS that send without waiting
+ *	idle	one request on each connection, which then stays open until standard input is
+ *		closed or SIGTERM comes; prints "ready" when all are
+ *	flood	echo on CONNECTIONS quiet connections beside FLOODS that send without waiting
  *
  * Every byte of an answer is compared. Prints one line of KEY=VALUE, see window_report. With -p the
  * server's processor time is taken at both ends of the time that counts.

@@ -5,8 +5,8 @@
  *	NAME [-t SECONDS] [...]
  *
  * Each measure is run until its time is over, once at least after a run that does not count. What
- *is printed is one line of KEY=NANOSECONDS, the median of the runs: a run that was disturbed does
- *not move it.
+ * is printed is one line of KEY=NANOSECONDS, the median of the runs: a run that was disturbed does
+ * not move it.
  */
 #ifndef NETPARK_TESTS_BENCH_MEASURE_H
 #define NETPARK_TESTS_BENCH_MEASURE_H

@@ -8,7 +8,7 @@
  * prints "number status bytes url" of each, in their order. A transfer takes @MILLISECONDS at most.
  *
  * libcurl's multi interface says which sockets it wants to know about, and until when it wants to
- *be called in any case; whoever uses it does the waiting. It opens and closes the sockets itself:
+ * be called in any case; whoever uses it does the waiting. It opens and closes the sockets itself:
  *
  *  - Handles are NP_FD_BORROWED, and closed, by np_close(), when libcurl says that it is done with
  *    a socket: it closes that next. np_close() returns when nobody is inside any more.

@@ -3,12 +3,12 @@
  * tests/examples/dns.c - a DNS server: answers for a zone of its own, and asks another server about
  * everything else.
  *
- *	dns [-b BACKEND] [-z ZONE] [-r "NAME A|AAAA|TXT VALUE"]... [-u UPSTREAM] [-t MILLISECONDS]
- *HOST:PORT
+ *	dns [-b BACKEND] [-z ZONE] [-r "NAME A|AAAA|TXT VALUE"]... [-u UPSTREAM]
+ *	    [-t MILLISECONDS] HOST:PORT
  *
  * Over UDP and TCP, on one port. Without -u what is not in the zone is refused; with it upstream
- *gets MILLISECONDS (2000) to answer, and three tries. Prints the address it listens on as its first
- *line; port 0 takes a free one. SIGINT and SIGTERM stop it, with exit status 0.
+ * gets MILLISECONDS (2000) to answer, and three tries. Prints the address it listens on as its
+ * first line; port 0 takes a free one. SIGINT and SIGTERM stop it, with exit status 0.
  *
  * It is an example: no cache, no SOA record in negative answers, and answers come from the address
  * that the system chooses.

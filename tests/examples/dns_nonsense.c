@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/examples/dns_nonsense.c - messages that no DNS server should get, to one: cut short, with
- *names that go on for ever or point at themselves, with lengths that lie, and spoilt at random.
+ * names that go on for ever or point at themselves, with lengths that lie, and spoilt at random.
  *
  *	dns_nonsense PORT COUNT
  *

@@ -7,7 +7,7 @@
  * LISTEN and TARGET are HOST:PORT or unix:PATH. -d is how long a connection to the target may take
  * to come about (10 s), -i how long one that is there may be idle (10 minutes); -c how many there
  * may be at once (1,000), of which each takes two descriptors, and up to four more while much
- *flows.
+ * flows.
  */
 #include "relay.h"
 #include "server.h"

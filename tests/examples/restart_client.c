@@ -6,7 +6,7 @@
  *
  * NEW fibers open a connection for each request, KEPT ones keep theirs until the server says that
  * it ends. Each makes REQUESTS of them; without -n, as many as it can until standard input ends, or
- *a minute. Prints how many were answered, by how many processes, and how many failed; fails if one
+ * a minute. Prints how many were answered, by how many processes, and how many failed; fails if one
  * did.
  */
 #include <netpark.h>
