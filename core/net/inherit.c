@@ -150,8 +150,10 @@ int np_inherit(struct np_inherited *ret_list, size_t max)
 	return error ? error : count;
 }
 
+/* The last is how systemd makes sure of the process: a child would not be it. */
 const char *const np__inherited_variables[NP__INHERITED_VARIABLES] = {
 	"LISTEN_FDS",
 	"LISTEN_FDNAMES",
 	"LISTEN_PID",
+	"LISTEN_PIDFDID",
 };

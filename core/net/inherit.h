@@ -3,8 +3,8 @@
 #ifndef NETPARK_CORE_NET_INHERIT_H
 #define NETPARK_CORE_NET_INHERIT_H
 
-/* The number of the first; and how many variables tell of them. */
-enum { NP__INHERITED_START = 3, NP__INHERITED_VARIABLES = 3 };
+/* The number of the first; and how many variables may tell of them. */
+enum { NP__INHERITED_START = 3, NP__INHERITED_VARIABLES = 4 };
 
 extern const char *const np__inherited_variables[NP__INHERITED_VARIABLES];
 

@@ -65,7 +65,7 @@ static int make_environment(struct launch *launch, char *const envp[])
 {
 	size_t count = 0, used = 0;
 
-	while (envp[count])
+	while (envp && envp[count]) /* after clearenv(3) there is none */
 		count++;
 	launch->envp = calloc(count + NP__INHERITED_VARIABLES + 1, sizeof(char *));
 	if (!launch->envp)
@@ -107,7 +107,9 @@ static int duplicate_above(const struct launch *launch, int sysfd)
 {
 	int duplicate = fcntl(sysfd, F_DUPFD_CLOEXEC, NP__INHERITED_START + launch->count);
 
-	return duplicate < 0 ? -errno : duplicate;
+	if (duplicate >= 0)
+		return duplicate;
+	return errno == EINVAL ? -EMFILE : -errno; /* above what there may be */
 }
 
 static int duplicate_all(struct launch *launch, const struct np_inherited *list)

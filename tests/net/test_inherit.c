@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+extern char **environ;
+
 TestSuite(inherit, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 /* ---- np_inherit() ------------------------------------------------------------------------- */
@@ -54,6 +56,7 @@ static void expect_in_child(const struct start *start, void (*check)(const void 
 		setenv("LISTEN_PID", start->pid ? start->pid : own, 1);
 		setenv("LISTEN_FDS", start->fds ? start->fds : "", 1);
 		setenv("LISTEN_FDNAMES", start->names ? start->names : "", 1);
+		setenv("LISTEN_PIDFDID", "7", 1); /* of systemd since 258 */
 		if (!start->fds)
 			unsetenv("LISTEN_FDS");
 		if (!start->names)
@@ -97,6 +100,7 @@ static void check_all_kinds(const void *arg)
 		CHECK(!list[i].data);
 	}
 	CHECK(!getenv("LISTEN_FDS") && !getenv("LISTEN_PID") && !getenv("LISTEN_FDNAMES"));
+	CHECK(!getenv("LISTEN_PIDFDID"));
 	CHECK(get_option(3, IPPROTO_TCP, TCP_NODELAY) > 0);
 	CHECK(get_option(3, SOL_SOCKET, SO_KEEPALIVE) > 0);
 	CHECK(np_local_addr(list[0].fd, &addr) == 0);
@@ -218,6 +222,7 @@ struct shell {
 	struct np_inherited list[2];
 	size_t count;
 	char **envp;
+	bool is_bare; /* there is no environment */
 	pid_t pid;
 };
 
@@ -227,7 +232,14 @@ static ssize_t spawn_shell(struct call *call)
 	char name[] = "sh", option[] = "-c";
 	char *const argv[] = { name, option, (char *)(uintptr_t)shell->script, NULL };
 
-	return np_spawn("/bin/sh", argv, shell->envp, shell->list, shell->count, &shell->pid);
+	char **before = environ;
+	int error;
+
+	if (shell->is_bare)
+		environ = NULL; /* as clearenv(3) leaves it */
+	error = np_spawn("/bin/sh", argv, shell->envp, shell->list, shell->count, &shell->pid);
+	environ = before;
+	return error;
 }
 
 /* Run @script with a socket at number 3, whose other end says @expected. */
@@ -257,14 +269,15 @@ Test(inherit, gives_a_program_its_descriptors_and_their_names)
 	struct np_fd *pair[2];
 	char byte;
 	struct shell shell = {
-		.script = "[ $LISTEN_PID = $$ ] && echo $LISTEN_FDS $LISTEN_FDNAMES $OTHER >&3; "
-			  "echo x >&4",
+		.script = "[ $LISTEN_PID = $$ ] && echo $LISTEN_FDS $LISTEN_FDNAMES "
+			  "$LISTEN_PIDFDID $OTHER >&3; echo x >&4",
 		.count = 2,
 	};
 
 	setenv("OTHER", "kept", 1);
 	setenv("LISTEN_FDS", "7", 1);
 	setenv("LISTEN_FDNAMES", "seven", 1);
+	setenv("LISTEN_PIDFDID", "7", 1);
 	cr_assert_eq(np_socketpair("unix", pair), 0);
 	shell.list[1] = (struct np_inherited){ .fd = pair[0] };
 	expect_shell(&shell, "2 out:unknown kept\n");
@@ -286,6 +299,17 @@ Test(inherit, gives_a_program_the_environment_that_was_asked_for)
 
 	unsetenv("HOME");
 	expect_shell(&shell, "b 1 x homeless\n");
+}
+
+Test(inherit, gives_a_program_what_there_is_without_an_environment)
+{
+	struct shell shell = {
+		.script = "echo $LISTEN_FDS ${HOME-homeless} >&3",
+		.count = 1,
+		.is_bare = true,
+	};
+
+	expect_shell(&shell, "1 homeless\n");
 }
 
 Test(inherit, starts_a_program_without_descriptors_too)
