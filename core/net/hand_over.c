@@ -80,10 +80,15 @@ static int send_all(struct np_fd *conn, const struct np_inherited *list, size_t 
 	return n < 0 ? (int)n : 0;
 }
 
-/* Is it one that a taker sends? 0, its error, or that this is no taker. */
+/*
+ * 0, the taker's error, or that this is no taker. That it was cancelled, closed or late must not
+ * look like news of us: it has given up.
+ */
 static int judge_answer(int32_t answer)
 {
-	return answer <= 0 ? answer : -EPROTO;
+	if (answer > 0)
+		return -EPROTO;
+	return answer > -10000 || answer == NP_ELIMIT ? answer : NP_EEOF;
 }
 
 /* Whoever says no, says so early: then sending fails, and the answer tells why. */

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -39,11 +40,15 @@ static int set_listen_options(const struct target *target, const struct np_liste
 	return error;
 }
 
-/* A path that we bound goes when the listener goes; before close(2), while it is surely ours. */
+/*
+ * A path that we bound goes when the listener goes; before close(2), while it is surely ours. Of
+ * one that came from another process it may mean something else here: no socket is not it.
+ */
 static void unlink_path(struct np_fd *listener)
 {
 	struct np_addr addr;
 	char path[NP_ADDR_PATH_MAX + 1];
+	struct stat status;
 
 	np__addr_from_sockaddr(&addr, (const struct sockaddr *)listener->name,
 			       listener->name_length);
@@ -51,7 +56,8 @@ static void unlink_path(struct np_fd *listener)
 		return;
 	memcpy(path, addr.path, addr.path_size);
 	path[addr.path_size] = '\0';
-	unlink(path);
+	if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+		unlink(path);
 }
 
 int np_set_unlink_on_close(struct np_fd *listener, bool unlinks)

@@ -60,8 +60,9 @@ struct np_inherited {
  * has no-delay and keep-alive on, as with those of np_listen(). The paths of Unix listeners belong
  * to whoever made them, see np_set_unlink_on_close().
  *
- * The three variables are removed, so that no child takes them for its own, and a second call finds
- * none. Changing the environment is not safe beside threads that read it: call it first in main().
+ * The variables are removed, LISTEN_PIDFDID too, so that no child takes them for its own, and a
+ * second call finds none. Changing the environment is not safe beside threads that read it: call it
+ * first in main().
  *
  * Return: how many; 0 if none were given, or to another process. With everything left as it was:
  * NP_ELIMIT for more than @max; -EINVAL for variables that make no sense, np_error_text() says
@@ -117,10 +118,11 @@ NP_API int np_spawn(const char *path, char *const argv[], char *const envp[],
  * Waits under @conn's deadlines. After a failure @conn is of no more use, close it. Ask
  * np_peer_credentials() first whom it goes to.
  *
- * Return: 0; NP_EDEADLINE, NP_ECANCELED, NP_ECLOSED (@conn, or one of @list); NP_EEOF, -EPIPE,
- * -ECONNRESET: the taker is gone; NP_ELIMIT: it has no room for so many; -ENOMEM, -EMFILE, ...: the
- * taker's, or here; -ETOOMANYREFS where too many descriptors are on their way; -EPROTO for a peer
- * that speaks something else; -EINVAL for NULL and too many.
+ * Return: 0; NP_EDEADLINE, NP_ECANCELED, NP_ECLOSED (@conn, or one of @list), always of the calling
+ * task; NP_EEOF, -EPIPE, -ECONNRESET: the taker is gone, or has given up; NP_ELIMIT: it has no room
+ * for so many; -ENOMEM, -EMFILE, ...: the taker's, or here; -ETOOMANYREFS where too many
+ * descriptors are on their way; -EPROTO for a peer that speaks something else; -EINVAL for NULL and
+ * too many.
  */
 NP_API int np_hand_over(struct np_fd *conn, const struct np_inherited *list, size_t count);
 

@@ -38,7 +38,8 @@ NP_API int np_socketpair(const char *network, struct np_fd *ret_ends[2]);
  *
  * True for those of np_listen(); false for those that were handed to the program. The last process
  * that closes should be the one that removes it, so switch it off before others go on with the
- * listener. Abstract names need no removal. Return: 0; NP_ECLOSED; -EINVAL if not a Unix listener.
+ * listener. What is no socket when it closes stays. Abstract names need no removal. Return: 0;
+ * NP_ECLOSED; -EINVAL if not a Unix listener.
  */
 NP_API int np_set_unlink_on_close(struct np_fd *listener, bool unlinks);
 

@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,30 @@ Test(hand_over, passes_the_duty_to_remove_a_path_along)
 		unlink(path);
 		close_ends(ends);
 	}
+}
+
+/* As it is there: a name that is somebody else's now, or was always, in another directory or mount.
+ */
+Test(hand_over, removes_nothing_but_sockets)
+{
+	struct np_fd *ends[2];
+	struct np_inherited list[1], taken[1];
+	ssize_t results[2];
+	char path[64];
+
+	open_ends(ends);
+	call_unix_path(path);
+	cr_assert_eq(np_listen("unix", path, &list[0].fd), 0);
+	list[0] = entry(list[0].fd, "local");
+	pass(ends, list, 1, taken, 1, results);
+	cr_assert_eq(results[1], 1);
+	np_close(list[0].fd);
+	cr_assert_eq(unlink(path), 0);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	np_close(taken[0].fd);
+	cr_assert_eq(access(path, F_OK), 0, "it is no socket");
+	unlink(path);
+	close_ends(ends);
 }
 
 /* So many that the giver has to wait for room, with data that does not come in one piece. */
@@ -345,6 +370,30 @@ Test(hand_over, that_takes_too_long_is_off_for_the_taker_as_well)
 	cr_assert_eq(n, -EPIPE, "%zd", n);
 	expect_nothing_happened(list, 2, descriptors);
 	end_failure(ends, list);
+}
+
+/* Which is not the giver's deadline, nor its cancellation: that would stop who has all reason to go
+ * on. */
+Test(hand_over, to_somebody_who_gives_up_is_no_deadline_of_the_giver)
+{
+	static const int32_t answers[] = { NP_ECANCELED, NP_ECLOSED, INT32_MIN };
+	struct np_fd *ends[2];
+	struct np_inherited list[2], taken[2];
+	ssize_t results[2];
+	int descriptors;
+
+	begin_failure(ends, list, &descriptors);
+	cr_assert_eq(np_set_read_deadline(ends[1], -1), 0);
+	pass(ends, list, 2, taken, 2, results);
+	cr_assert_eq(results[0], NP_EEOF, "%zd", results[0]);
+	cr_assert_eq(results[1], NP_EDEADLINE);
+	end_failure(ends, list);
+	for (int i = 0; i < 3; i++) {
+		begin_failure(ends, list, &descriptors);
+		cr_assert_eq(np_write(ends[1], &answers[i], 4), 4);
+		cr_assert_eq(np_hand_over(ends[0], list, 2), NP_EEOF);
+		end_failure(ends, list);
+	}
 }
 
 /* The giver has not looked yet, and will not wait; but it was said. */
