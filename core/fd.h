@@ -75,7 +75,7 @@ struct fd_memory {
 	int (*write)(struct np_fd *fd, const struct iovec *iov, int count, size_t *ret_written);
 	int (*set_deadline)(struct np_fd *fd, int64_t deadline_ns, int mode);
 	int (*shut_down)(struct np_fd *fd, int mode);
-	int (*check)(struct np_fd *fd); /* 0 or NP_ECLOSED */
+	int (*check)(struct np_fd *fd); /* 0, NP_ECLOSED or NP_EFORKED */
 	int (*close)(struct np_fd *fd); /* the same, and gives up a reference to the memory once */
 	void (*forget)(struct np_fd *fd); /* the memory is given back after this */
 };

@@ -250,6 +250,8 @@ static int pipe_write(struct np_fd *fd, const struct iovec *iov, int count, size
 
 static int pipe_check(struct np_fd *fd)
 {
+	if (is_inherited(fd))
+		return NP_EFORKED;
 	return atomic_load(&np__pipe_end(fd)->is_closed) ? NP_ECLOSED : 0;
 }
 

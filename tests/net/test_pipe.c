@@ -476,6 +476,7 @@ Test(pipe, what_needs_a_descriptor_is_refused)
 Test(pipe, is_the_parents_after_a_fork)
 {
 	struct np_fd *ends[2];
+	struct np_addr addr;
 	int status = -1;
 	char byte;
 	pid_t child;
@@ -488,6 +489,8 @@ Test(pipe, is_the_parents_after_a_fork)
 		wrong += np_write(ends[0], "x", 1) != NP_EFORKED;
 		wrong += np_set_deadline(ends[0], 0) != NP_EFORKED;
 		wrong += np_close_write(ends[0]) != NP_EFORKED;
+		wrong += np_read(ends[0], &byte, 0) != NP_EFORKED;
+		wrong += np_local_addr(ends[0], &addr) != NP_EFORKED;
 		wrong += np_close(ends[0]) != 0;
 		_exit(wrong);
 	}
