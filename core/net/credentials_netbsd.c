@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#ifndef SOL_LOCAL
+#define SOL_LOCAL 0
+#endif
+
 int np__sys_credentials(int sysfd, struct np_credentials *credentials)
 {
 	struct unpcbid peer;

@@ -135,6 +135,8 @@ int np_peer_credentials(struct np_fd *conn, struct np_credentials *ret_credentia
 	if (error)
 		return error;
 	error = np__sys_credentials(conn->sysfd, &credentials);
+	if (error == -EINVAL) /* as the BSDs and macOS say it, of datagrams at least */
+		error = -ENOTCONN;
 	if (error)
 		np__fd_fail(conn, error, "credentials", NULL);
 	else

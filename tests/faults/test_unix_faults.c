@@ -70,6 +70,18 @@ Test(unix_faults, a_pair_that_fails_leaves_nothing)
 	}
 }
 
+/* Of those that are no connections, as other systems say it. */
+Test(unix_faults, a_peer_that_is_not_told_is_not_connected)
+{
+	struct np_credentials peer;
+	struct np_fd *ends[2];
+
+	open_pair(ends);
+	fault_fail("getsockopt", 1, 1, EINVAL);
+	cr_assert_eq(np_peer_credentials(ends[0], &peer), -ENOTCONN);
+	close_pair(ends);
+}
+
 /* ---- descriptors on their way ------------------------------------------------------------- */
 
 Test(unix_faults, descriptors_survive_interrupts_and_what_is_only_full)
@@ -170,6 +182,9 @@ Test(unix_faults, a_program_that_cannot_be_started_leaves_nothing)
 		cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "%s: a child is left", rows[i].name);
 		fault_clear();
 	}
+	/* As fcntl(2) says that a number is above the limit. */
+	fault_fail("fcntl", 1, 1, EINVAL);
+	cr_assert_eq(np_spawn("/bin/true", argv, NULL, list, 2, &pid), -EMFILE);
 	fault_fail("read", 1, 2, EINTR);
 	cr_assert_eq(np_spawn("/bin/true", argv, NULL, list, 2, &pid), 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
