@@ -121,6 +121,17 @@ int np__refuse(int error)
 	return error;
 }
 
+int np__spend(int result)
+{
+	struct np_task *self = np_task_self();
+
+	if (result < 0)
+		np__fail_spend(self);
+	else
+		np__task_spend(self);
+	return result;
+}
+
 int np__fail_input(int error, const char *reason, const char *input)
 {
 	struct np_failure *failure = np__fail(error, NULL, NULL);

@@ -50,6 +50,9 @@ void np__fail_spend(struct np_task *task);
 /* The calling task fails at once, with @error: np__fail_spend(). Returns @error. */
 int np__refuse(int error);
 
+/* The same for a call that may have succeeded: it ends without having parked, with @result. */
+int np__spend(int result);
+
 /* An argument that makes no sense: @what names the call and the rule. Returns -EINVAL. */
 static inline int np__invalid(const char *what)
 {

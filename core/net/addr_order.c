@@ -5,7 +5,6 @@
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/sys.h"
-#include "core/task.h"
 
 #include <netpark/resolve.h>
 
@@ -207,11 +206,5 @@ static int sort(struct np_addr *addrs, size_t count)
 
 int np_addrs_sort(struct np_addr *addrs, size_t count)
 {
-	int error = sort(addrs, count);
-
-	if (error)
-		np__fail_spend(np_task_self());
-	else
-		np__task_spend(np_task_self());
-	return error;
+	return np__spend(sort(addrs, count));
 }

@@ -214,16 +214,10 @@ int np_dial_with(const char *network, const char *address, const struct np_dial_
 		 struct np_fd **ret_conn)
 {
 	static const struct np_dial_options defaults = { .deadline_ns = 0 };
-	int error;
 
 	if (!ret_conn)
 		return np__invalid("np_dial: no place for the connection");
-	error = dial(network, address, options ? options : &defaults, ret_conn);
-	if (error)
-		np__fail_spend(np_task_self());
-	else
-		np__task_spend(np_task_self());
-	return error;
+	return np__spend(dial(network, address, options ? options : &defaults, ret_conn));
 }
 
 int np_dial(const char *network, const char *address, int64_t deadline_ns, struct np_fd **ret_conn)

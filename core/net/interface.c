@@ -116,12 +116,13 @@ static void end(struct listing *listing)
 	np__sys_close(listing->sysfd);
 }
 
+/* Who asks again and again until an interface is there, or gone, lets others run meanwhile. */
 static int fail(int error, const char *name)
 {
 	struct np_failure *failure = np__fail(error, "interface", NULL);
 
 	snprintf(failure->input, sizeof(failure->input), "%s", name);
-	return error;
+	return np__spend(error);
 }
 
 int np_interfaces(struct np_interface *ret_interfaces, size_t max)
@@ -136,7 +137,7 @@ int np_interfaces(struct np_interface *ret_interfaces, size_t max)
 		result = list_interfaces(listing.list, listing.sysfd, ret_interfaces, max);
 		end(&listing);
 	}
-	return result < 0 ? fail(result, "") : result;
+	return result < 0 ? fail(result, "") : np__spend(result);
 }
 
 static int find(const char *name, uint32_t index, struct np_interface *ret_interface)
@@ -158,7 +159,7 @@ int np_interface_by_name(const char *name, struct np_interface *ret_interface)
 	if (!name || !ret_interface)
 		return np__invalid("np_interface_by_name: no name, or no place for the interface");
 	error = find(name, 0, ret_interface);
-	return error ? fail(error, name) : 0;
+	return error ? fail(error, name) : np__spend(0);
 }
 
 int np_interface_by_index(uint32_t index, struct np_interface *ret_interface)
@@ -170,7 +171,7 @@ int np_interface_by_index(uint32_t index, struct np_interface *ret_interface)
 		return np__invalid("np_interface_by_index: no place for the interface");
 	error = find(NULL, index, ret_interface);
 	snprintf(name, sizeof(name), "%u", (unsigned)index);
-	return error ? fail(error, name) : 0;
+	return error ? fail(error, name) : np__spend(0);
 }
 
 /* ---- addresses ---------------------------------------------------------------------------- */
@@ -248,7 +249,7 @@ int np_interface_addrs(uint32_t index, struct np_interface_addr *ret_addrs, size
 		count++;
 	}
 	freeifaddrs(list);
-	return count;
+	return np__spend(count);
 }
 
 /* ---- zones -------------------------------------------------------------------------------- */

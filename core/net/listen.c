@@ -144,7 +144,7 @@ int np_listen_with(const char *network, const char *address,
 	if (!np__listen_options_are_valid(options))
 		return np__invalid("np_listen: unknown flags, or no permission bits, or a backlog "
 				   "below 0");
-	return listen_on(network, address, options, ret_listener);
+	return np__spend(listen_on(network, address, options, ret_listener));
 }
 
 int np_listen(const char *network, const char *address, struct np_fd **ret_listener)

@@ -117,7 +117,7 @@ int np_listen_packet_with(const char *network, const char *address,
 		options = &defaults;
 	if (!np__listen_options_are_valid(options))
 		return np__invalid("np_listen_packet: unknown flags, or no permission bits");
-	return open_on(network, address, options, ret_socket);
+	return np__spend(open_on(network, address, options, ret_socket));
 }
 
 int np_listen_packet(const char *network, const char *address, struct np_fd **ret_socket)

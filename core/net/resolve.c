@@ -287,11 +287,7 @@ int np__resolve(const char *network, const char *address, const struct np_resolv
 		result = np__fail_input(NP_ENETWORK, "unknown network", network);
 	else
 		result = resolve(&request, address);
-	if (result < 0)
-		np__fail_spend(np_task_self());
-	else
-		np__task_spend(np_task_self());
-	return result;
+	return np__spend(result);
 }
 
 int np_resolve_with(const char *network, const char *address, const struct np_resolver *resolver,

@@ -77,7 +77,7 @@ FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
 
 static atomic_int at_it;
 
-enum { OTHERS = 7 };
+enum { OTHERS = 9 };
 
 static void expect_text(int error, const char *op, const char *text)
 {
@@ -109,6 +109,36 @@ static int dial_nobody(void *arg)
 	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
 		cr_assert_eq(np_dial("unix", "/no-such-folder/socket", 0, &conn), -ENOENT);
 		expect_text(-ENOENT, "dial ", "no such file");
+	}
+	return 0;
+}
+
+static int listen_nowhere(void *arg)
+{
+	struct np_fd *listener;
+
+	(void)arg;
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
+		const char *network = i % 2 ? "unix" : "unixgram";
+		int error = i % 2 ? np_listen(network, "/no-such-folder/socket", &listener)
+				  : np_listen_packet(network, "/no-such-folder/socket", &listener);
+
+		cr_assert_eq(error, -ENOENT);
+		expect_text(-ENOENT, "listen ", "no such file");
+	}
+	return 0;
+}
+
+static int wait_for_interface(void *arg)
+{
+	struct np_interface interface;
+
+	(void)arg;
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++) {
+		cr_assert_eq(np_interface_by_name("no-such", &interface), -ENODEV);
+		expect_text(-ENODEV, "interface no-such", "no such device");
 	}
 	return 0;
 }
@@ -194,6 +224,8 @@ FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 	cr_assert_eq(np_group_go(&group, read_what_is_closed, fds[1]), 0);
 	cr_assert_eq(np_group_go(&group, read_unconnected, lone), 0);
 	cr_assert_eq(np_group_go(&group, dial_nobody, NULL), 0);
+	cr_assert_eq(np_group_go(&group, listen_nowhere, NULL), 0);
+	cr_assert_eq(np_group_go(&group, wait_for_interface, NULL), 0);
 	cr_assert_eq(np_group_go(&group, try_what_is_locked, NULL), 0);
 	cr_assert_eq(np_group_join(&group), 0);
 	np_close(fds[0]);
