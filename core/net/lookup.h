@@ -29,7 +29,7 @@ struct lookup_query {
  */
 int np__lookup(const struct lookup_query *query, int64_t deadline_ns, struct np_addr **ret_addrs);
 
-/* np_resolve_with() for a dial, whose @cancel ends the system's lookup. */
+/* np_resolve_with() for a dial, whose @cancel ends the system's lookups. */
 int np__resolve(const char *network, const char *address, const struct np_resolver *resolver,
 		struct np_dial_cancel *cancel, int64_t deadline_ns, struct np_addr *ret_addrs,
 		size_t max);
@@ -37,8 +37,11 @@ int np__resolve(const char *network, const char *address, const struct np_resolv
 /* Leave out what equals one that comes before it. How many remain. */
 size_t np__addrs_unique(struct np_addr *addrs, size_t count);
 
-/* The port of a service of @network, as np_resolve() says. 0, or an error that is recorded. */
-int np__service_port(const char *network, const char *service, int64_t deadline_ns,
-		     uint16_t *ret_port);
+/*
+ * The port of a service of @network, as np_resolve() says; @cancel ends that, too, or is NULL. 0,
+ * or an error that is recorded.
+ */
+int np__service_port(const char *network, const char *service, struct np_dial_cancel *cancel,
+		     int64_t deadline_ns, uint16_t *ret_port);
 
 #endif /* NETPARK_CORE_NET_LOOKUP_H */

@@ -204,7 +204,7 @@ static void begin_next(struct race *race, int64_t now)
 	racer->is_under_way = true;
 	race->begun++;
 	race->under_way++;
-	race->next_start = race->delay_ns == INT64_MAX ? INT64_MAX : now + race->delay_ns;
+	race->next_start = race->delay_ns > INT64_MAX - now ? INT64_MAX : now + race->delay_ns;
 	result = np__attempt_begin(&racer->attempt);
 	go_on(racer, result);
 }

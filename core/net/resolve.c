@@ -234,7 +234,8 @@ static int resolve_port(const struct request *request, const char *text, uint16_
 		return 0;
 	if (strcmp(reason, "unknown port") != 0)
 		return np__fail_input(NP_EADDRESS, reason, text);
-	return np__service_port(request->network, text, request->deadline_ns, port);
+	return np__service_port(request->network, text, request->cancel, request->deadline_ns,
+				port);
 }
 
 static int resolve_host_port(const struct request *request, const char *address)

@@ -63,8 +63,8 @@ static bool is_about_service(int error)
 	return error == NP_EHOST || error == NP_ETRYAGAIN || error == NP_ERESOLVE;
 }
 
-int np__service_port(const char *network, const char *service, int64_t deadline_ns,
-		     uint16_t *ret_port)
+int np__service_port(const char *network, const char *service, struct np_dial_cancel *cancel,
+		     int64_t deadline_ns, uint16_t *ret_port)
 {
 	bool is_udp = network[0] == 'u';
 	char name[LOOKUP_SERVICE_MAX + 1];
@@ -72,6 +72,7 @@ int np__service_port(const char *network, const char *service, int64_t deadline_
 		.service = name,
 		.family = AF_INET,
 		.type = is_udp ? SOCK_DGRAM : SOCK_STREAM,
+		.cancel = cancel,
 	};
 	struct np_addr *addrs;
 	int result;

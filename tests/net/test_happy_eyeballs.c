@@ -315,20 +315,32 @@ Test(happy_eyeballs, the_deadline_ends_all)
 }
 
 /* The last 2 s are not divided. */
-Test(happy_eyeballs, without_a_delay_one_goes_after_the_other)
+static void expect_one_after_the_other(int64_t delay_ns)
 {
 	struct silent silent;
 	struct scene scene;
 
 	scene_begin(&scene, IPS("127.0.0.2", "127.0.0.1"));
 	if (silent_begin(&silent, "127.0.0.2", scene.port)) {
-		scene.options.fallback_delay_ns = -1;
+		scene.options.fallback_delay_ns = delay_ns;
 		scene.options.deadline_ns = np_deadline(20 * MILLISECOND);
 		cr_assert_eq(dial(&scene), NP_EDEADLINE);
 		cr_assert_leq(scene.tries.count, 1); /* none on a machine so slow */
 	}
 	silent_end(&silent);
 	scene_end(&scene);
+}
+
+Test(happy_eyeballs, without_a_delay_one_goes_after_the_other)
+{
+	expect_one_after_the_other(-1);
+}
+
+/* No time is that late. */
+Test(happy_eyeballs, after_a_delay_without_end_none_begins)
+{
+	expect_one_after_the_other(INT64_MAX - 1);
+	expect_one_after_the_other(INT64_MAX);
 }
 
 /* A minute for 31 addresses: the first has its 2 s. Long, so only where nothing else is tested. */
@@ -504,6 +516,64 @@ Test(happy_eyeballs, who_cannot_park_has_what_comes_at_once)
 	cr_assert_eq(streams, -EDEADLK);
 	cr_assert_eq(messages, 0, "%d", messages);
 	endless_end(&endless);
+}
+
+/* A host that has others make its lookups, and has changed its mind when it has begun one. */
+struct fickle {
+	struct np_task task; /* first */
+	struct np_dial_cancel cancel;
+	struct np_detached *call;
+};
+
+static int begin_and_cancel(struct np_task *self, struct np_detached *call)
+{
+	struct fickle *fickle = (struct fickle *)self;
+
+	fickle->call = call;
+	np_dial_cancel(&fickle->cancel);
+	return 0;
+}
+
+/* Who did not hear of it waits for the answer. */
+static void wait_for_answer(struct np_task *self, const struct np_wait *wait, void *arg,
+			    struct np_poller *poller)
+{
+	struct fickle *fickle = (struct fickle *)self;
+
+	(void)poller;
+	if (wait->commit(self, arg))
+		fickle->call->run(fickle->call);
+}
+
+static void note_ready(struct np_task *list)
+{
+	(void)list;
+}
+
+Test(happy_eyeballs, lookups_are_cancelled_of_hosts_and_of_services)
+{
+	const struct np_parker parker = {
+		.name = "fickle",
+		.park = wait_for_answer,
+		.ready = note_ready,
+		.detach = begin_and_cancel,
+	};
+	const char *const names[] = { "localhost:80", "127.0.0.1:no_service" };
+
+	for (int i = 0; i < 2; i++) {
+		struct fickle fickle = { .task = { .parker = &parker, .poller = test_poller } };
+		const struct np_dial_options options = { .cancel = &fickle.cancel };
+		struct np_fd *conn;
+		int error;
+
+		np_task_enter(&fickle.task);
+		error = np_dial_with("tcp", names[i], &options, &conn);
+		np_task_enter(NULL);
+		cr_assert_eq(error, NP_ECANCELED, "%s: %d", names[i], error);
+		cr_assert_null(fickle.cancel.dials);
+		fickle.call->run(fickle.call);
+		fickle.call->drop(fickle.call);
+	}
 }
 
 enum { FIBERS = 20 };
