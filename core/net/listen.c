@@ -121,7 +121,7 @@ static int listen_on(const char *network, const char *address,
 		     const struct np_listen_options *options, struct np_fd **ret_listener)
 {
 	struct target target;
-	int error = np__target_find("listen", network, address, &target);
+	int error = np__target_find("listen", network, address, options, &target);
 
 	if (error)
 		return error;

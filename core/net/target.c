@@ -135,7 +135,17 @@ static const struct np_addr *choose(const struct np_addr *addrs, int count)
 	return &addrs[0];
 }
 
-int np__target_find(const char *op, const char *network, const char *address, struct target *target)
+/* Of which network a name's addresses have to be: "tcp6" for "tcp", where only IPv6 is of use. */
+static const char *network_to_find(const struct target *target,
+				   const struct np_listen_options *options)
+{
+	if (!(options->flags & NP_LISTEN_V6_ONLY) || target->network[3] != '\0')
+		return target->network;
+	return target->type == SOCK_DGRAM ? "udp6" : "tcp6";
+}
+
+int np__target_find(const char *op, const char *network, const char *address,
+		    const struct np_listen_options *options, struct target *target)
 {
 	struct np_addr addrs[FIND_MAX];
 	int error = np__target_parse(op, network, address, target);
@@ -143,7 +153,7 @@ int np__target_find(const char *op, const char *network, const char *address, st
 
 	if (!np__target_may_be_name(error, network, address))
 		return error;
-	count = np_resolve(network, address, 0, addrs, FIND_MAX);
+	count = np_resolve(network_to_find(target, options), address, 0, addrs, FIND_MAX);
 	if (count < 0)
 		return np__target_fail_input(op, target->network, count);
 	np__target_set(target, choose(addrs, count < FIND_MAX ? count : FIND_MAX));

@@ -56,10 +56,10 @@ int np__target_parse(const char *op, const char *network, const char *address,
 bool np__target_may_be_name(int error, const char *network, const char *address);
 
 /* The same for what is listened on: of a host that is a name its first IPv4 address, else its
- * first.
+ * first; of IPv6 alone, if that is what @options say.
  */
 int np__target_find(const char *op, const char *network, const char *address,
-		    struct target *target);
+		    const struct np_listen_options *options, struct target *target);
 
 /* The same for an address that is known. target->network and its type stay. */
 void np__target_set(struct target *target, const struct np_addr *addr);

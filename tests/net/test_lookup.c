@@ -143,6 +143,38 @@ Test(lookup, failures_name_the_host)
 		     "lookup fail.test: temporary failure in name resolution");
 }
 
+static void expect_bound(struct np_fd *fd, const char *ip)
+{
+	struct np_addr addr;
+	char text[NP_ADDR_TEXT_MAX];
+
+	cr_assert_eq(np_local_addr(fd, &addr), 0);
+	np_ip_format(&addr, text, sizeof(text));
+	cr_assert_str_eq(text, ip);
+	np_close(fd);
+}
+
+/* Of IPv6 alone, although IPv4 is what a name is listened on by else. */
+Test(lookup, listeners_take_what_is_of_use_to_them)
+{
+	const struct np_listen_options v6_only = { .flags = NP_LISTEN_V6_ONLY };
+	struct np_fd *fd;
+
+	cr_assert_eq(np_listen("tcp", "both.test:0", &fd), 0);
+	expect_bound(fd, "127.0.0.1");
+	if (np_listen("tcp6", "[::1]:0", &fd) != 0)
+		cr_skip_test("no IPv6 here");
+	expect_bound(fd, "::1");
+	cr_assert_eq(np_listen_with("tcp", "both.test:0", &v6_only, &fd), 0);
+	expect_bound(fd, "::1");
+	cr_assert_eq(np_listen_packet_with("udp", "both.test:0", &v6_only, &fd), 0);
+	expect_bound(fd, "::1");
+	cr_assert_eq(np_listen_with("tcp", "four.test:0", &v6_only, &fd), NP_EHOST);
+	cr_assert_eq(np_listen_with("tcp4", "both.test:0", &v6_only, &fd), NP_EADDRESS);
+	cr_assert_eq(np_listen_with("tcp", ":testing", &v6_only, &fd), 0);
+	expect_bound(fd, "::");
+}
+
 /* ---- services ----------------------------------------------------------------------------- */
 
 Test(lookup, services_have_ports)
