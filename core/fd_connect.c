@@ -30,7 +30,8 @@ int np__fd_connect_ask(const struct np_fd *fd)
 	}
 }
 
-/* The deadline is for this alone. */
+/* The deadline is for this alone: nobody else has the handle, and who writes to it later need not
+ * look for one. */
 int np__fd_connect_wait(struct np_fd *fd, int64_t deadline_ns)
 {
 	struct np_poll_desc *desc;
@@ -47,6 +48,7 @@ int np__fd_connect_wait(struct np_fd *fd, int64_t deadline_ns)
 			error = np__fd_connect_ask(fd);
 	} while (error == -EINPROGRESS);
 	np_poll_set_deadline(desc, 0, NP_WRITE);
+	atomic_store(&fd->has_deadlines, false);
 	return error;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/net/test_dial.c - what a dial can be told: where from, with what options, by what name. */
+#include "core/fd.h"
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
 #include "tests/support/hosts.h"
@@ -300,6 +301,19 @@ Test(dial_with, the_control_function_can_refuse)
 	cr_assert_str_eq(told, expected);
 	cr_assert_eq(np_set_read_deadline(listener, np_deadline(1000 * 1000)), 0);
 	cr_assert_eq(np_accept(listener, &conn), NP_EDEADLINE, "it was connected");
+	np_close(listener);
+}
+
+/* Each write would look for it, as long as the connection lives. */
+Test(dial_with, the_deadline_of_a_dial_is_not_left_to_the_connection)
+{
+	struct np_fd *listener = call_listen(), *conn;
+	char text[NP_ADDR_TEXT_MAX];
+
+	call_address(listener, text);
+	cr_assert_eq(np_dial("tcp", text, np_deadline(INT64_C(3600) * 1000000000), &conn), 0);
+	cr_assert(!atomic_load(&conn->has_deadlines));
+	np_close(conn);
 	np_close(listener);
 }
 
