@@ -73,6 +73,8 @@ void np__text_print_deadline(struct text *text, int64_t deadline_ns)
 {
 	int64_t left = deadline_ns > 0 ? deadline_ns - np_time() : 0;
 
+	if (deadline_ns == INT64_MAX)
+		return; /* np_deadline() of what is too far away to be told */
 	if (left > 0) {
 		np__text_put(text, ", deadline in ");
 		np__text_print_duration(text, left);

@@ -330,6 +330,12 @@ static int sleep_long(void *arg)
 	return np_sleep(HOUR);
 }
 
+static int sleep_for_ever(void *arg)
+{
+	(void)arg;
+	return np_sleep(INT64_MAX);
+}
+
 static int join_group(void *arg)
 {
 	return np_group_join(arg);
@@ -370,6 +376,14 @@ FIBER_TEST(dump, tells_which_object_is_waited_for)
 	expect_wait(sleep_long, NULL, "[sleep, deadline in 59 minutes");
 	cr_assert_eq(np_group_go(&nobody_ends, sleep_long, NULL), 0);
 	expect_wait(join_group, &nobody_ends, waits_for("group join", &nobody_ends));
+}
+
+FIBER_TEST(dump, tells_of_no_deadline_that_never_comes)
+{
+	start_waiter(sleep_for_ever, NULL);
+	expect_waiter("[sleep");
+	cr_assert_null(strstr(report, "deadline"), "%s", report);
+	end_waiter();
 }
 
 FIBER_TEST(dump, tells_which_mutex_is_waited_for)
