@@ -91,8 +91,10 @@ static int prepare(struct attempt *attempt)
 static int start(struct attempt *attempt)
 {
 	struct target *target = &attempt->target;
-	int error = np__target_open(target, false, &attempt->conn, &attempt->call);
+	struct np_fd *conn = NULL; /* seen to be set by analyzers, unlike a member */
+	int error = np__target_open(target, false, &conn, &attempt->call);
 
+	attempt->conn = conn;
 	if (!error)
 		error = prepare(attempt);
 	if (error)

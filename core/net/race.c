@@ -117,6 +117,7 @@ static int wait_for_report(struct race *race, const struct np_wait *wait, int64_
 		return error;
 	np__spin_lock(&race->lock);
 	if (!race->reported && (!wait->retract || !np__dial_is_canceled(race->options->cancel)))
+		/* cppcheck-suppress autoVariables ; NULL again before the frame is gone */
 		race->ticket = &ticket;
 	np__spin_unlock(&race->lock);
 	if (!race->ticket)
