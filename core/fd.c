@@ -543,23 +543,22 @@ int np_fd_control(struct np_fd *fd, int (*fn)(int sysfd, void *arg), void *arg)
 
 static int set_deadline_in_memory(struct np_fd *fd, int64_t deadline_ns, int mode)
 {
-	int error = np__fd_memory(fd)->set_deadline(fd, deadline_ns, mode);
+	int error;
 
-	return error ? np__fd_fail_outside(fd, error, "set", NULL) : 0;
+	np__fd_keep(fd);
+	error = np__fd_memory(fd)->set_deadline(fd, deadline_ns, mode);
+	if (error)
+		np__fd_fail_outside(fd, error, "set", NULL);
+	np__fd_drop(fd);
+	return error;
 }
 
-NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, int mode)
+/* With a reference, which is given up. */
+NP_APART static int set_deadline_inside(struct np_fd *fd, int64_t deadline_ns, int mode)
 {
 	struct np_poll_desc *desc;
 	int error;
 
-	if (!fd)
-		return np__invalid("np_set_deadline: no handle");
-	if (fd->is_memory)
-		return set_deadline_in_memory(fd, deadline_ns, mode);
-	error = np__fd_incref(fd, "set");
-	if (error)
-		return error;
 	if (fd->is_blocking)
 		error = NP_ENODEADLINE;
 	else if (is_inherited(fd))
@@ -576,18 +575,30 @@ NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, i
 	return error;
 }
 
+NP_APART static int set_deadline_slowly(struct np_fd *fd, int64_t deadline_ns, int mode)
+{
+	int error;
+
+	if (!fd)
+		return np__invalid("np_set_deadline: no handle");
+	if (fd->is_memory)
+		return set_deadline_in_memory(fd, deadline_ns, mode);
+	error = np__fd_incref(fd, "set");
+	return error ? error : set_deadline_inside(fd, deadline_ns, mode);
+}
+
 /* In place where there was a deadline before, which is what a new one before each read finds. */
 static NP_IN_PLACE int set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
 {
-	bool has_moved = false;
+	struct np_poll_desc *desc;
 
-	if (fd && np__fd_mutex_try_incref(&fd->mutex)) {
-		struct np_poll_desc *desc = atomic_load(&fd->desc);
-
-		has_moved = desc && np__poll_move_deadline(desc, deadline_ns, mode);
-		np__fd_decref(fd);
-	}
-	return has_moved ? 0 : set_deadline_slowly(fd, deadline_ns, mode);
+	if (!fd || !np__fd_mutex_try_incref(&fd->mutex))
+		return set_deadline_slowly(fd, deadline_ns, mode);
+	desc = atomic_load(&fd->desc);
+	if (!desc || !np__poll_move_deadline(desc, deadline_ns, mode))
+		return set_deadline_inside(fd, deadline_ns, mode);
+	np__fd_decref(fd);
+	return 0;
 }
 
 int np_set_deadline(struct np_fd *fd, int64_t deadline_ns)

@@ -13,9 +13,14 @@
 
 static int shut_down_in_memory(struct np_fd *conn, int how)
 {
-	int error = np__fd_memory(conn)->shut_down(conn, how == SHUT_WR ? NP_WRITE : NP_READ);
+	int error;
 
-	return error ? np__fd_fail_outside(conn, error, "close", NULL) : 0;
+	np__fd_keep(conn);
+	error = np__fd_memory(conn)->shut_down(conn, how == SHUT_WR ? NP_WRITE : NP_READ);
+	if (error)
+		np__fd_fail_outside(conn, error, "close", NULL);
+	np__fd_drop(conn);
+	return error;
 }
 
 static int shut_down(struct np_fd *conn, int how)
