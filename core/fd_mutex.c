@@ -237,13 +237,14 @@ bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 				"a descriptor's lock is released by somebody who does not hold it");
 			return false;
 		}
-		new = (old & ~FD_MUTEX_LOCK(side)) - REF;
-		if (old & FD_MUTEX_SLEEPERS(side))
-			new -= FD_MUTEX_SLEEPER(side);
+		new = old & ~FD_MUTEX_LOCK(side);
+		new -= old &FD_MUTEX_SLEEPERS(side) ? FD_MUTEX_SLEEPER(side) : REF;
 	} while (!atomic_compare_exchange_weak(&mutex->word, &old, new));
-	if (old & FD_MUTEX_SLEEPERS(side))
-		release(mutex, (enum fd_mutex_sleep)side);
-	return is_abandoned(new);
+	if (!(old & FD_MUTEX_SLEEPERS(side)))
+		return is_abandoned(new);
+	/* Before the reference goes: the sleeper may wake of itself, and take the memory along. */
+	release(mutex, (enum fd_mutex_sleep)side);
+	return np__fd_mutex_decref(mutex);
 }
 
 void np__fd_mutex_release_closer(struct fd_mutex *mutex)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/core/test_word.c - the mutex of a handle: closed, two locks, references and sleepers. */
 #include "core/fd_mutex.h"
+#include "core/spin.h"
 #include "tests/support/fixture.h"
 
 #include <criterion/criterion.h>
@@ -106,6 +107,33 @@ Test(fd_mutex, close_wakes_all_sleepers_with_nothing)
 	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_READ));
 	cr_assert_not(np__fd_mutex_unlock(&mutex, SIDE_WRITE));
 	cr_assert(np__fd_mutex_decref(&mutex));
+}
+
+static void *unlock_read(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)np__fd_mutex_unlock(&mutex, SIDE_READ);
+}
+
+/* A sleeper that wakes of itself keeps the memory for nobody. */
+Test(fd_mutex, who_unlocks_is_inside_until_the_next_is_woken)
+{
+	pthread_t sleeper, unlocker;
+	void *result;
+
+	cr_assert_eq(np__fd_mutex_try_lock(&mutex, SIDE_READ), FD_MUTEX_LOCKED);
+	sleeper = fixture_start_thread(lock_once, (void *)(intptr_t)SIDE_READ);
+	FIXTURE_UNTIL(sleeping(SIDE_READ) == 1);
+	np__spin_lock(&mutex.lock); /* so that the unlocker comes no further */
+	unlocker = fixture_start_thread(unlock_read, NULL);
+	FIXTURE_UNTIL(sleeping(SIDE_READ) == 0);
+	cr_assert(np__fd_mutex_incref_and_close(&mutex));
+	cr_assert_not(np__fd_mutex_decref(&mutex));
+	np__spin_unlock(&mutex.lock);
+	pthread_join(unlocker, &result);
+	cr_assert_eq((intptr_t)result, 1);
+	pthread_join(sleeper, &result);
+	cr_assert_eq((intptr_t)result, 0);
 }
 
 static atomic_int destroyers;
