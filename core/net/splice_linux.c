@@ -48,21 +48,18 @@ static ssize_t move(int from, int to, size_t size)
 
 /*
  * Before urgent data of TCP splice(2) stops for good, and says that there is nothing; only recv(2)
- * gets past.
+ * gets past. What that says is told: the error of a connection is there once.
  */
-static bool has_data(const struct np_fd *from)
-{
-	char byte;
-
-	return from->is_socket && np__call_recv(from->sysfd, &byte, 1, MSG_PEEK) > 0;
-}
-
 static ssize_t fill(struct np_fd *from, void *arg)
 {
 	struct pump *pump = arg;
 	ssize_t n = move(from->sysfd, pump->pipe[1], pump->wanted);
+	char byte;
 
-	if (n == -EAGAIN && has_data(from)) {
+	if (n != -EAGAIN || !from->is_socket)
+		return n;
+	n = np__call_recv(from->sysfd, &byte, 1, MSG_PEEK);
+	if (n > 0) {
 		n = move(from->sysfd, pump->pipe[1], pump->wanted); /* it may have just come */
 		pump->is_held_up = n == -EAGAIN;
 	}

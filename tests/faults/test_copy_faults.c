@@ -204,6 +204,13 @@ Test(copy_faults, an_error_in_the_middle_tells_what_arrived)
 	fault_fail("splice", 1, 1, ECONNRESET);
 	cr_assert_eq(np_copy_counted(sink[1], source[0], -1, &copied), -ECONNRESET);
 	cr_assert_eq(copied, 16 << 10);
+	/* the same, just before it would be waited for: it is there once */
+	fault_clear();
+	cr_assert_eq(np_write(source[1], bytes, 100000), 100000);
+	fault_fail("splice", 1, 1, EAGAIN);
+	fault_fail("recv", 2, 1, ECONNRESET);
+	cr_assert_eq(np_copy_counted(sink[1], source[0], 100000, &copied), -ECONNRESET);
+	cr_assert_eq(copied, 16 << 10);
 	/* before anything */
 	fault_clear();
 	fault_fail("malloc", 1, 1, ENOMEM);

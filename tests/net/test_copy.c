@@ -675,6 +675,8 @@ Test(copy, what_is_no_stream_is_refused)
 	cr_assert_eq(np_copy(messages[0], fds[0], -1), -EINVAL);
 	cr_assert_eq(np_copy(NULL, fds[0], -1), -EINVAL);
 	cr_assert_eq(np_copy(fds[0], NULL, -1), -EINVAL);
+	cr_assert_eq(np_write(fds[1], "x", 1), 1);
+	cr_assert_eq(np_copy(fds[0], fds[0], 1), -EINVAL);
 	close_both(messages);
 	close_both(fds);
 }
