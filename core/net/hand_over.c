@@ -272,25 +272,21 @@ static void refuse(struct np_fd *conn, int error)
 {
 	const int32_t answer = error;
 
-	if (np__fd_incref(conn, "take-over"))
+	if (np__fd_mutex_is_closed(&conn->mutex))
 		return;
 	send(conn->sysfd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* Both sides: of its reading side alone a giver that waits for room would not hear. */
 	shutdown(conn->sysfd, SHUT_RDWR);
-	np__fd_decref(conn);
 }
 
-int np_take_over(struct np_fd *conn, struct np_inherited *ret_list, size_t max)
+/* By who has a reference. How many, or an error. */
+static int take_all(struct np_fd *conn, struct np_inherited *ret_list, size_t max)
 {
 	const int32_t answer = 0;
 	size_t count = 0, taken = 0;
 	ssize_t n = 0;
-	int error;
+	int error = read_count(conn, max, &count);
 
-	if (!is_stream_of_unix(conn) || !ret_list || max < 1)
-		return np__invalid("np_take_over: no connection of a Unix stream, or no place for "
-				   "the handles");
-	error = read_count(conn, max, &count);
 	while (!error && taken < count) {
 		error = take_one(conn, &ret_list[taken]);
 		taken += !error;
@@ -304,4 +300,19 @@ int np_take_over(struct np_fd *conn, struct np_inherited *ret_list, size_t max)
 	put_back(ret_list, taken);
 	refuse(conn, error);
 	return error;
+}
+
+int np_take_over(struct np_fd *conn, struct np_inherited *ret_list, size_t max)
+{
+	int n;
+
+	if (!is_stream_of_unix(conn) || !ret_list || max < 1)
+		return np__invalid("np_take_over: no connection of a Unix stream, or no place for "
+				   "the handles");
+	n = np__fd_incref(conn, "take-over");
+	if (n < 0)
+		return n;
+	n = take_all(conn, ret_list, max);
+	np__fd_decref(conn);
+	return n;
 }

@@ -431,6 +431,22 @@ Test(hand_over, of_a_closed_handle_fails_at_both_ends)
 	end_failure(ends, list);
 }
 
+/* A call under way needs no reference of its own. */
+Test(hand_over, whose_handle_is_given_up_meanwhile_fails)
+{
+	struct np_fd *ends[2];
+	struct np_inherited taken[2];
+	struct call taker = { .buf = taken, .size = 2 };
+
+	open_ends(ends);
+	taker.fd = ends[1];
+	call_start(&taker, take);
+	FIXTURE_UNTIL(fixture_parked() == 1);
+	cr_assert_eq(np_close(ends[1]), 0);
+	cr_assert_eq(call_finish(&taker), NP_ECLOSED);
+	np_close(ends[0]);
+}
+
 Test(hand_over, with_somebody_who_speaks_something_else_fails)
 {
 	struct np_fd *ends[2];
