@@ -68,6 +68,7 @@ static struct np_fd *allocate(int sysfd, const struct fd_kind *kind)
 
 	if (!fd)
 		return NULL;
+	np__fork_watch(); /* there may be no poller yet */
 	atomic_init(&fd->handles, 1);
 	atomic_init(&fd->refs, 2); /* the handles', and the open descriptor's */
 	fd->sysfd = sysfd;
@@ -105,7 +106,6 @@ struct np_fd *np__fd_new_in_memory(const struct fd_memory *memory, const char *n
 	const struct fd_kind kind = { .network = network, .memory_size = size };
 	struct np_fd *fd;
 
-	np__fork_watch();
 	fd = allocate(-1, &kind);
 	if (!fd)
 		return NULL;
@@ -292,18 +292,12 @@ int np_fd_open(int sysfd, unsigned flags, struct np_fd **ret_fd)
 
 /* ---- the poll descriptor ------------------------------------------------------------------ */
 
-/* By the parent: whose calls were under way never ends them here, and its pollers are its own. */
-static bool is_inherited(const struct np_fd *fd)
-{
-	return fd->generation != np__fork_generation();
-}
-
 /* Make one on the poller of the calling task; another task may be faster. */
 static int create_desc(struct np_fd *fd, struct np_poll_desc **ret_desc)
 {
 	struct np_poller *poller = np_task_self()->poller;
 	struct np_poll_desc *expected = NULL;
-	int error = is_inherited(fd) ? NP_EFORKED : 0;
+	int error = np__fd_is_inherited(fd) ? NP_EFORKED : 0;
 
 	if (!error && !poller)
 		error = np_poller_default(&poller);
@@ -443,7 +437,7 @@ static int lock_side(struct np_fd *fd, int side, const char *op)
 
 	if (result != FD_MUTEX_BUSY)
 		return lock_error(fd, result, op);
-	if (is_inherited(fd))
+	if (np__fd_is_inherited(fd))
 		return np__fd_fail_outside(fd, NP_EFORKED, op, NULL);
 	if (!np_task_self()->parker->park)
 		return np__fd_fail_outside(fd, -EDEADLK, op, NULL);
@@ -489,7 +483,7 @@ int np_cancel_io(struct np_fd *fd)
 		error = np__fd_memory(fd)->close(fd);
 		return error ? np__fd_fail_outside(fd, error, "close", NULL) : 0;
 	}
-	if (is_inherited(fd))
+	if (np__fd_is_inherited(fd))
 		return close_inherited(fd);
 	if (!np__fd_mutex_incref_and_close(&fd->mutex))
 		return np__fd_fail_outside(fd, NP_ECLOSED, "close", NULL);
@@ -561,7 +555,7 @@ NP_APART static int set_deadline_inside(struct np_fd *fd, int64_t deadline_ns, i
 
 	if (fd->is_blocking)
 		error = NP_ENODEADLINE;
-	else if (is_inherited(fd))
+	else if (np__fd_is_inherited(fd))
 		error = NP_EFORKED;
 	else
 		error = np__fd_desc(fd, &desc);

@@ -11,6 +11,7 @@
 #define NETPARK_CORE_FD_H
 
 #include "core/fd_mutex.h"
+#include "core/fork.h"
 #include "core/hints.h"
 
 #include <netpark/fd.h>
@@ -122,6 +123,15 @@ int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 static inline bool np__fd_knows_peer(const struct np_fd *fd)
 {
 	return fd->name_length > 0 && fd->is_socket && !fd->is_listener && !fd->is_packet;
+}
+
+/*
+ * Made by the parent: calls that were under way there never end here, locks may be held by who is
+ * not in this process, and its pollers are its own.
+ */
+static inline bool np__fd_is_inherited(const struct np_fd *fd)
+{
+	return fd->generation != np__fork_generation();
 }
 
 /* Give up a reference to the memory, with the descriptor closed or known to stay open. */

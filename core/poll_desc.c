@@ -236,7 +236,8 @@ int np_poll_wait(struct np_poll_desc *desc, int mode)
 
 int np__poll_wait_drained_slowly(struct np_poll_desc *desc, struct np_task *self)
 {
-	if (atomic_load(&desc->info) & INFO_DOUBTS)
+	/* In a child the wait fails, but what has come since can be read. */
+	if (atomic_load(&desc->info) & INFO_DOUBTS || np__poller_is_inherited(desc->poller))
 		return POLL_ASK_KERNEL;
 	/* It counts even if there is a report, which the wait would take. */
 	if (atomic_load_explicit(&desc->deadline[SIDE_READ], memory_order_relaxed) > 0 &&

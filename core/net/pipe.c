@@ -12,7 +12,6 @@
 #include <netpark/pipe.h>
 
 #include "core/failure.h"
-#include "core/fork.h"
 #include "core/net/pipe.h"
 #include "core/spin.h"
 #include "core/sync/wait.h"
@@ -25,12 +24,6 @@
 static struct pipe_way *way_of(const struct pipe_end *end, int side)
 {
 	return &end->pipe->ways[side == SIDE_WRITE ? end->number : 1 - end->number];
-}
-
-/* The lock may be somebody's who is not in this process. */
-static bool is_inherited(const struct np_fd *fd)
-{
-	return fd->generation != np__fork_generation();
 }
 
 /* ---- buffers ------------------------------------------------------------------------------ */
@@ -187,7 +180,7 @@ static int meet(struct pipe_end *end, int side, struct meeting *self)
 static int begin_call(struct np_fd *fd)
 {
 	atomic_fetch_add(&fd->refs, 1);
-	return is_inherited(fd) ? NP_EFORKED : 0;
+	return np__fd_is_inherited(fd) ? NP_EFORKED : 0;
 }
 
 static void end_call(struct np_fd *fd, int error, const char *op)
@@ -250,7 +243,7 @@ static int pipe_write(struct np_fd *fd, const struct iovec *iov, int count, size
 
 static int pipe_check(struct np_fd *fd)
 {
-	if (is_inherited(fd))
+	if (np__fd_is_inherited(fd))
 		return NP_EFORKED;
 	return atomic_load(&np__pipe_end(fd)->is_closed) ? NP_ECLOSED : 0;
 }
@@ -261,7 +254,7 @@ static int pipe_set_deadline(struct np_fd *fd, int64_t deadline_ns, int mode)
 	struct wakeups wakeups;
 	int error;
 
-	if (is_inherited(fd))
+	if (np__fd_is_inherited(fd))
 		return NP_EFORKED;
 	np__wakeups_init(&wakeups);
 	np__spin_lock(&end->pipe->lock);
@@ -291,7 +284,7 @@ static int pipe_shut_down(struct np_fd *fd, int mode)
 	struct wakeups wakeups;
 	int error;
 
-	if (is_inherited(fd))
+	if (np__fd_is_inherited(fd))
 		return NP_EFORKED;
 	np__wakeups_init(&wakeups);
 	np__spin_lock(&end->pipe->lock);
@@ -331,7 +324,7 @@ static int pipe_close(struct np_fd *fd)
 {
 	struct pipe_end *end = np__pipe_end(fd);
 
-	if (is_inherited(fd) ? mark_closed(end) : close_here(end))
+	if (np__fd_is_inherited(fd) ? mark_closed(end) : close_here(end))
 		return NP_ECLOSED;
 	np__fd_drop(fd);
 	return 0;

@@ -186,12 +186,22 @@ static ssize_t lend(struct np_fd *fd, const void *buf, size_t size)
 	return (ssize_t)size;
 }
 
+/*
+ * The answers of vsock have a form of their own. In a child some would go to the parent, and a
+ * reset would be that of its connection.
+ */
+static bool is_candidate(const struct np_fd *fd, size_t size)
+{
+	return size >= WORTH_IT && size <= SSIZE_MAX && fd->is_socket && fd->is_stream &&
+	       !fd->is_blocking && (fd->family == AF_INET || fd->family == AF_INET6) &&
+	       !np__fd_is_inherited(fd);
+}
+
 ssize_t np_write_zero_copy(struct np_fd *fd, const void *buf, size_t size)
 {
 	ssize_t n;
 
-	if (!fd || !buf || size < WORTH_IT || size > SSIZE_MAX || !fd->is_socket ||
-	    !fd->is_stream || fd->is_blocking)
+	if (!fd || !buf || !is_candidate(fd, size))
 		return np_write(fd, buf, size);
 	np__fd_keep(fd);
 	n = lend(fd, buf, size);

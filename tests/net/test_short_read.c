@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -480,6 +481,23 @@ Test(short_read, a_deadline_in_the_middle_of_the_wait_loses_nothing)
 	expect("two");
 	expect_nothing();
 	expect_alive();
+}
+
+/* A child cannot wait here, but read what is there. */
+Test(short_read, a_child_finds_what_has_come_since)
+{
+	char buf[10];
+	int status;
+	pid_t child;
+
+	cr_assert_eq(send(peer, "abc", 3, 0), 3);
+	cr_assert_eq(np_read(fd, buf, sizeof(buf)), 3);
+	cr_assert_eq(send(peer, "defg", 4, 0), 4);
+	child = fork();
+	if (child == 0)
+		_exit(np_read(fd, buf, sizeof(buf)) != 4);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
 }
 
 /* ---- what is no TCP stream ---------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(unix_socket, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
@@ -192,6 +193,26 @@ Test(unix_socket, the_path_goes_when_the_listener_is_closed_and_not_before)
 	cr_assert_eq(np_close(listener), 0);
 	cr_assert_not(exists(path));
 	np_unref(listener);
+}
+
+/* Without a fixture: no poller has been made that would have noticed forks. */
+Test(unix_socket_alone, a_child_that_closes_removes_nothing)
+{
+	struct np_fd *listener;
+	char path[64];
+	int status;
+	pid_t child;
+
+	call_unix_path(path);
+	cr_assert_eq(np_listen("unix", path, &listener), 0);
+	child = fork();
+	if (child == 0)
+		_exit(np_close(listener) != 0);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	cr_assert(exists(path));
+	cr_assert_eq(np_close(listener), 0);
+	cr_assert_not(exists(path));
 }
 
 /* Somebody else's by then. */

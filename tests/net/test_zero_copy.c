@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TestSuite(zero_copy, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
@@ -187,6 +189,30 @@ Test(zero_copy, a_close_gives_the_buffer_back)
 	cr_assert_eq(np_close(fds[1]), 0);
 	expect_reset(fds, &writer, NP_ECLOSED);
 	np_close(fds[0]);
+}
+
+/* Whose connection it is. Static, so that the child, as it ends, has lost nothing. */
+Test(zero_copy, a_child_resets_nothing)
+{
+	static struct np_fd *fds[2];
+	static unsigned char *bytes;
+	int status;
+	pid_t child;
+
+	bytes = make_bytes(BIG);
+	narrow_pair(fds);
+	cr_assert_eq(np_set_write_buffer(fds[1], 65536), 0);
+	call_register(fds[1]);
+	child = fork();
+	if (child == 0)
+		_exit(np_write_zero_copy(fds[1], bytes, BIG) != NP_EFORKED);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(np_close_write(fds[1]), 0);
+	cr_assert_gt(expect_stream(fds[0], BIG), 0);
+	np_close(fds[0]);
+	np_close(fds[1]);
+	free(bytes);
 }
 
 Test(zero_copy, a_peer_that_has_gone_is_an_error_and_no_signal)
