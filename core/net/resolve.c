@@ -44,7 +44,7 @@ static bool is_label(const char *label, size_t length)
 	return true;
 }
 
-/* "127", "0x7f": of these getaddrinfo(3) makes addresses which are not written as such. */
+/* "127", "0x7f": where there is nothing else, getaddrinfo(3) makes addresses of these. */
 static bool is_number(const char *label, size_t length)
 {
 	if (length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
@@ -57,6 +57,7 @@ static const char *check_name(const char *host)
 {
 	size_t length = strlen(host);
 	size_t start = 0, end;
+	bool has_name = false;
 
 	if (length > 0 && host[length - 1] == '.')
 		length--;
@@ -68,10 +69,11 @@ static const char *check_name(const char *host)
 			end++;
 		if (!is_label(host + start, end - start))
 			return "not a host name";
+		has_name |= !is_number(host + start, end - start);
 		if (end == length)
 			break;
 	}
-	return is_number(host + start, end - start) ? "not an IP address" : NULL;
+	return has_name ? NULL : "not an IP address";
 }
 
 /* ---- looking up --------------------------------------------------------------------------- */

@@ -275,7 +275,7 @@ Test(resolve, nonsense_is_asked_of_nobody)
 {
 	static const char *const nonsense[] = { "a b",  "a..b",   ".",    ".a",    "a/b", "-a.b",
 						"a-.b", "a%eth0", "a\nb", "a\x7f", "a@b", "*.a" };
-	static const char *const numbers[] = { "127.1", "1",        "1.2.3.4.5", "0x7f.0x1", "a.1",
+	static const char *const numbers[] = { "127.1", "1",        "1.2.3.4.5", "0x7f.0x1",
 					       "1.2.3", "01.2.3.4", "1.2.3.4.",  "0X" };
 	char name[300];
 
@@ -292,8 +292,9 @@ Test(resolve, nonsense_is_asked_of_nobody)
 
 Test(resolve, names_are_taken_as_they_are)
 {
-	static const char *const names[] = { "a",   "A.b.",    "1a.b2", "a_b",        "x--y.z",
-					     "0xg", "1.2.3.x", "_a.b",  "b\xc3\xbc.x" };
+	static const char *const names[] = { "a",      "A.b.",    "1a.b2", "a_b",
+					     "x--y.z", "0xg",     "_a.b",  "b\xc3\xbc.x",
+					     "a.1",    "1.2.3.x", "x.0x7f" };
 	char name[300];
 
 	set_answers("1.1.1.1:0", NULL, NULL);
