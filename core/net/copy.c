@@ -88,8 +88,8 @@ int64_t np_copy_counted(struct np_fd *to, struct np_fd *from, int64_t limit, int
 
 	if (ret_copied)
 		*ret_copied = 0;
-	if (!to || !from || to == from || !to->is_stream || !from->is_stream)
-		return np__invalid("np_copy: no handle, one for both, or a message socket");
+	if (!to || !from || !to->is_stream || !from->is_stream)
+		return np__invalid("np_copy: no handle, or a message socket");
 	if (limit == 0)
 		return 0;
 	np__fd_keep(to);

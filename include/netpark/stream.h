@@ -120,7 +120,7 @@ NP_API int64_t np_sendfile_counted(struct np_fd *conn, struct np_fd *file, int64
 /**
  * np_copy() - copy from one stream to another until the first one ends. Go: io.Copy
  * @to:    a stream, a pipe, a file, an end of np_pipe_pair()
- * @from:  the same
+ * @from:  the same; with one handle for both it is an echo
  * @limit: how many bytes at most; below 0: all. 0 copies nothing and asks nobody. Go: io.CopyN
  *
  * Waits for @from under its read deadline and for @to under its write deadline, never for one with
