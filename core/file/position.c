@@ -169,13 +169,16 @@ int np_truncate(struct np_fd *file, int64_t size)
 
 /* ---- the way out -------------------------------------------------------------------------- */
 
+/* Some file systems, of a network for example, know only the other. */
 static int sync_once(int sysfd)
 {
 #ifdef F_FULLFSYNC
-	return fcntl(sysfd, F_FULLFSYNC);
-#else
-	return fsync(sysfd);
+	int result = fcntl(sysfd, F_FULLFSYNC);
+
+	if (result == 0 || (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY))
+		return result;
 #endif
+	return fsync(sysfd);
 }
 
 static int make_sync(void *arg)
@@ -250,9 +253,11 @@ int np_tty_drain(struct np_fd *tty)
 	if (!tty)
 		return np__invalid("np_tty_drain: no handle");
 	error = np__fd_incref(tty, "drain");
-	if (error)
+	if (error) {
+		np__fail_spend(self);
 		return error;
-	atomic_fetch_add(&tty->refs, 1); /* for the text of a failure after it was closed */
+	}
+	np__fd_keep(tty); /* for the text of a failure after it was closed */
 	duplicate = fcntl(tty->sysfd, F_DUPFD_CLOEXEC, 3);
 	error = duplicate < 0 ? -errno : 0;
 	np__fd_decref(tty);
@@ -261,5 +266,9 @@ int np_tty_drain(struct np_fd *tty)
 	if (error)
 		np__fd_fail_outside(tty, error, "drain", "tcdrain");
 	np__fd_drop(tty);
+	if (error)
+		np__fail_spend(self);
+	else
+		np__task_spend(self);
 	return error;
 }

@@ -272,6 +272,8 @@ static int64_t sendfile_kept(struct np_fd *conn, struct np_fd *file, int64_t off
 
 	if (!error && !is_regular)
 		error = np__fd_fail_outside(file, -ESPIPE, "read", "sendfile");
+	if (error)
+		np__fail_spend(np__task_self());
 	return error ? error : *sent;
 }
 

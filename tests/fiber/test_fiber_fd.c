@@ -77,7 +77,7 @@ FIBER_TEST(fiber_fd, a_fiber_and_a_thread_converse)
 
 static atomic_int at_it;
 
-enum { OTHERS = 9 };
+enum { OTHERS = 10 };
 
 static void expect_text(int error, const char *op, const char *text)
 {
@@ -209,6 +209,14 @@ static int read_unconnected(void *arg)
 	return 0;
 }
 
+static int send_what_is_no_file(void *arg)
+{
+	atomic_fetch_add(&at_it, 1);
+	for (int i = 0; i < 100 || atomic_load(&at_it) < OTHERS; i++)
+		cr_assert_eq(np_sendfile(arg, arg, 0, 1), -ESPIPE);
+	return 0;
+}
+
 FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 {
 	struct np_group group = { 0 };
@@ -223,6 +231,7 @@ FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 	cr_assert_eq(np_group_go(&group, read_too_late, fds[0]), 0);
 	cr_assert_eq(np_group_go(&group, read_what_is_closed, fds[1]), 0);
 	cr_assert_eq(np_group_go(&group, read_unconnected, lone), 0);
+	cr_assert_eq(np_group_go(&group, send_what_is_no_file, lone), 0);
 	cr_assert_eq(np_group_go(&group, dial_nobody, NULL), 0);
 	cr_assert_eq(np_group_go(&group, listen_nowhere, NULL), 0);
 	cr_assert_eq(np_group_go(&group, wait_for_interface, NULL), 0);
