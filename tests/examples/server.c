@@ -168,7 +168,7 @@ static int accept_all(void *arg)
 			error = np_sleep(pause_ns);
 		}
 	} while (!error);
-	np_close(server->listener);
+	np_cancel_io(server->listener); /* the handle is run()'s, which may be closing it, too */
 	return 0;
 }
 
@@ -200,14 +200,13 @@ static int run(void *arg)
 		error = np_group_go(&server->group, accept_all, server);
 	if (!error)
 		error = wait_for_stop(server);
-	else
-		np_close(server->listener);
 	if (!error && server->stop) {
 		np_cancel_io(server->listener);
 		server->stop(server->arg);
 	}
 	np_group_cancel(&server->group);
 	np_group_join(&server->group);
+	np_close(server->listener);
 	return error ? server_fail(server, error) : 0;
 }
 
