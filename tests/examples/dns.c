@@ -105,8 +105,10 @@ static int listen_on_both(struct dns_server *server, const char *address, char *
 		np_addr_format(&addr, text, NP_ADDR_TEXT_MAX);
 		if (!error)
 			error = np_listen_packet("udp", text, &server->udp);
-		if (error)
+		if (error) {
 			np_close(server->tcp);
+			server->tcp = NULL; /* or main() would close it again */
+		}
 	}
 	return error;
 }

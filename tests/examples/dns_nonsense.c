@@ -6,6 +6,10 @@
  *	dns_nonsense PORT COUNT
  *
  * To 127.0.0.1, over UDP and TCP, without caring what comes of it.
+ *
+ *	dns_nonsense
+ *
+ * The other way round: what no upstream should answer, at the port that is printed, until killed.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -130,11 +134,40 @@ static void send_over_tcp(const struct nonsense *nonsense, const char *port)
 	close(fd);
 }
 
+/* To each query two answers to something else, then one that is longer than anybody takes. */
+static int answer(void)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	socklen_t length = sizeof(name);
+	uint8_t bytes[2000] = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&name, length) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+		return 1;
+	printf("%u\n", ntohs(name.sin_port));
+	fflush(stdout);
+	while (recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, &length) >= 0) {
+		bytes[2] |= 0x80;
+		bytes[1] ^= 1; /* its number */
+		sendto(fd, bytes, QUESTION + 20, 0, (struct sockaddr *)&name, length);
+		bytes[1] ^= 1;
+		bytes[QUESTION + 1] ^= 1; /* the name */
+		sendto(fd, bytes, QUESTION + 20, 0, (struct sockaddr *)&name, length);
+		bytes[QUESTION + 1] ^= 1;
+		sendto(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, length);
+	}
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned count;
 	int udp;
 
+	if (argc == 1)
+		return answer();
 	if (argc != 3)
 		return 2;
 	count = (unsigned)atoi(argv[2]);

@@ -22,8 +22,20 @@ struct forward {
 	struct np_addr from;
 	struct dns_query query;
 	size_t size;
-	uint8_t message[DNS_UDP_ROOM], answer[DNS_UDP_ROOM];
+	uint8_t message[DNS_UDP_ROOM];
+	uint8_t answer[DNS_UDP_ROOM + 1]; /* which is too long if it fills that */
 };
+
+/* An answer that has no room, with nothing in it but that. Returns its size. */
+static ssize_t cut_short(struct forward *self)
+{
+	struct dns_answer answer;
+
+	dns_answer_begin(&answer, self->message, self->query.question_end, self->answer,
+			 self->query.room);
+	answer.is_cut = true;
+	return (ssize_t)dns_answer_end(&answer, DNS_OK, false, self->query.has_edns);
+}
 
 static void forward(void *arg)
 {
@@ -35,6 +47,8 @@ static void forward(void *arg)
 	if (n == 0)
 		n = (ssize_t)dns_answer_error(self->message, &self->query, DNS_SERVER_FAILURE,
 					      self->answer, self->query.room);
+	else if (n > (ssize_t)self->query.room)
+		n = cut_short(self);
 	/* Whether they still want it or not. */
 	if (n > 0)
 		np_send_to(server->udp, self->answer, (size_t)n, &self->from);

@@ -113,6 +113,38 @@ for at in $inner $outer; do
 	status "$at after nonsense, over TCP" NOERROR "$(ask "$at" +tcp a.inner.test A)"
 done
 
+# Upstream says what was not asked, and then too much: there is more, over TCP.
+rm -f "$dir/address"
+mkfifo "$dir/address" || exit 1
+"$nonsense" >"$dir/address" &
+liar_upstream=$!
+servers="$servers $liar_upstream"
+read -r port <"$dir/address"
+start -u "127.0.0.1:$port"
+liar=$server
+for edns in +noedns +bufsize=4096; do
+	answer=$(ask "$port" $edns +ignore a.inner.test A)
+	status "$edns too long" NOERROR "$answer"
+	expect "$edns too long" 'flags:.* tc' "$answer"
+	expect "$edns too long" 'ANSWER: 0,' "$answer"
+done
+kill "$liar_upstream"
+
+# However many descriptors are missing, it says so and ends.
+rm -f "$dir/address"
+mkfifo "$dir/address" || exit 1
+limit=4
+few_status=1
+while [ "$few_status" = 1 ] || [ "$few_status" = 127 ]; do
+	limit=$((limit + 1))
+	(ulimit -n "$limit" && exec "$dns" -b "$backend" 127.0.0.1:0) >"$dir/address" 2>"$dir/few" &
+	few=$!
+	read -r address <"$dir/address" && kill "$few"
+	wait "$few"
+	few_status=$?
+	grep -v 'oo many open files' "$dir/few" && { echo "with $limit descriptors"; failed=1; }
+done
+
 # Upstream does not answer: an error comes before dig gives up.
 status 'silent upstream' SERVFAIL "$(ask "$waiting" a.inner.test A)"
 status 'silent upstream over TCP' SERVFAIL "$(ask "$waiting" +tcp a.inner.test A)"
@@ -146,7 +178,7 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 
 servers=
-for server in $waiting_server $outer_server $inner_server; do
+for server in $waiting_server $outer_server $inner_server $liar; do
 	stop TERM || { echo "a server ended with status $?"; failed=1; }
 done
 exit $failed
