@@ -16,7 +16,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { LINE_MAX_SIZE = 8192, HEAD_MAX = 16384, OUT_SIZE = 8192, FILE_PIECE = 1 << 20 };
+enum {
+	LINE_MAX_SIZE = 8192,
+	HEAD_MAX = 16384,
+	OUT_SIZE = 8192,
+	FILE_PIECE = 1 << 20,
+	LINGER_MAX = 1 << 20,
+};
+
+static const int64_t LINGER_NS = INT64_C(500000000);
 
 /* Only who waits for a request may be told to go. */
 enum { BUSY, IDLE, STOPPED };
@@ -29,7 +37,7 @@ struct http_conn {
 
 	struct np_reader reader;
 	bool is_timed; /* the deadline of this part of the request is set */
-	bool is_last;  /* the connection ends with this answer */
+	bool is_last;  /* the connection ends with this answer, which says so */
 	bool is_lost;  /* or has ended already */
 	size_t head_size;
 
@@ -141,7 +149,8 @@ static void put_head(struct http_conn *conn, const struct http_request *request,
 	put_text(conn, "\r\nContent-Length: ");
 	put_number(conn, size);
 	if (status == 405)
-		put_text(conn, "\r\nAllow: GET, HEAD, POST");
+		put_text(conn,
+			 request->method == HTTP_POST ? "\r\nAllow: GET, HEAD" : "\r\nAllow: POST");
 	if (conn->is_last)
 		put_text(conn, "\r\nConnection: close");
 	else if (request->minor == 0)
@@ -485,16 +494,10 @@ static void reject(struct http_conn *conn, int status)
 	const struct http_request unknown = { .keep_alive = false };
 
 	refuse(conn, &unknown, status);
-	flush(conn);
-	/* What is unread when we close resets the connection, and the answer may be lost. */
-	if (!conn->is_lost && np_close_write(conn->fd) == 0) {
-		np_set_read_deadline(conn->fd, np_deadline(INT64_C(500) * 1000000));
-		np_reader_discard(&conn->reader, conn->server->max_body, NULL);
-	}
-	conn->is_lost = true;
 }
 
-static void serve_request(struct http_conn *conn)
+/* True if there may be another. */
+static bool serve_request(struct http_conn *conn)
 {
 	struct http_request request;
 	struct body body = { .size = 0 };
@@ -510,9 +513,8 @@ static void serve_request(struct http_conn *conn)
 		answer_request(conn, &request, &body);
 	else if (status > 0)
 		reject(conn, status);
-	else
-		conn->is_last = true;
 	free(body.data);
+	return status >= 0 && !conn->is_last && !conn->is_lost;
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -551,6 +553,15 @@ void http_stop_idle(struct http_server *http)
 	np_mutex_unlock(&http->lock);
 }
 
+/* What is unread when we close resets the connection, and the last answer may be lost. */
+static void linger(struct http_conn *conn)
+{
+	if (conn->is_lost || np_close_write(conn->fd) < 0)
+		return;
+	np_set_read_deadline(conn->fd, np_deadline(LINGER_NS));
+	np_reader_discard(&conn->reader, LINGER_MAX, NULL);
+}
+
 void http_serve(struct http_server *http, struct np_fd *fd)
 {
 	struct http_conn conn;
@@ -562,9 +573,11 @@ void http_serve(struct http_server *http, struct np_fd *fd)
 	np_reader_init(&conn.reader, fd, conn.in, sizeof(conn.in));
 	np_wait_group_add(&http->open, 1);
 	enter(&conn);
-	while (!conn.is_last && !conn.is_lost)
-		serve_request(&conn);
+	while (serve_request(&conn))
+		;
 	flush(&conn);
+	if (conn.is_last)
+		linger(&conn);
 	leave(&conn);
 	np_wait_group_done(&http->open);
 }

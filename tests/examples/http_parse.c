@@ -113,20 +113,21 @@ static int parse_method(struct span method, struct http_request *request)
 	return is_token(method) ? 501 : 400;
 }
 
-/* "http://host/path" means the path; the host is of no interest here. */
+/* "http://host/path" means the path, "/" if there is none; the host is of no interest here. */
 static bool skip_authority(struct span *target)
 {
 	const struct span scheme = { target->data, target->size < 7 ? 0 : 7 };
-	const char *path;
+	size_t path = 7;
 
 	if (!equals(scheme, "http://"))
 		return false;
-	path = memchr(target->data + 7, '/', target->size - 7);
-	if (!path)
-		return false;
-	target->size -= (size_t)(path - target->data);
-	target->data = path;
-	return true;
+	while (path < target->size && target->data[path] != '/' && target->data[path] != '?')
+		path++;
+	if (path < target->size && target->data[path] == '/')
+		*target = (struct span){ target->data + path, target->size - path };
+	else
+		*target = (struct span){ "/", 1 };
+	return path > 7;
 }
 
 /* One byte of the path, *at moving past it; or -1. */
@@ -277,6 +278,8 @@ int http_end_head(struct http_request *request)
 		return 400;
 	if (request->is_chunked && (request->length_count > 0 || request->minor == 0))
 		return 400;
+	if (request->minor == 0)
+		request->expects_continue = false; /* such clients know no answer but the last */
 	request->keep_alive = request->minor == 1 || request->says_keep_alive;
 	if (request->says_close)
 		request->keep_alive = false;

@@ -61,7 +61,10 @@ expect "its length" "14" "$(tr -d '\r' <"$dir/out" | awk '/^Content-Length:/ { p
 expect "HTTP/1.0" 200 "$(ask -0 "$url/hello")"
 expect "a query" 200 "$(ask "$url/hello?a=b/../c")"
 expect "what is not there" 404 "$(ask "$url/nothing")"
-expect "another method" 405 "$(ask -X POST -d x "$url/hello")"
+expect "another method" 405 "$(ask -X POST -d x -D "$dir/head" "$url/hello")"
+expect "which there are" "GET, HEAD" "$(tr -d '\r' <"$dir/head" | sed -n 's/^Allow: //p')"
+expect "the other method" 405 "$(ask -D "$dir/head" "$url/echo")"
+expect "which there is" "POST" "$(tr -d '\r' <"$dir/head" | sed -n 's/^Allow: //p')"
 expect "no method" 501 "$(ask -X DELETE "$url/hello")"
 
 expect "a POST" 200 "$(ask --data-binary @"$dir/body" "$url/echo")"
@@ -112,6 +115,14 @@ for bad in 'GET /hello HTTP/1.1\nHost: x\n' 'GET /hello HTTP/1.1\r\n' 'GET  /hel
 done
 expect "another encoding" 501 "$(raw "${get}Transfer-Encoding: gzip\r\n\r\n$get\r\n")"
 expect "another version" 505 "$(raw 'GET / HTTP/2.0\r\nHost: x\r\n\r\n')"
+
+expect "HTTP/1.0 knows no 100" 'HTTP/1.1 200 OK' \
+	"$({ printf 'POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n'; sleep 0.2; echo ab; } |
+		timeout 20 nc -N 127.0.0.1 "$port" | tr -d '\r' | head -n 1)"
+# What comes behind the last request, and is not read with it, costs its answer nothing.
+{ printf 'GET /big.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'; cat "$dir/body"; } |
+	timeout 20 nc -N 127.0.0.1 "$port" | { sleep 0.5; tail -c 3000000; } >"$dir/out"
+cmp "$dir/root/big.txt" "$dir/out" || failed=1
 
 if [ -n "$wrk" ]; then
 	"$wrk" -t 1 -c 20 -d 2 "$url/hello" >"$dir/wrk" 2>&1 || failed=1
