@@ -207,6 +207,7 @@ static bool enter(struct member *member, const char *name)
 	np_mutex_lock(&room->lock);
 	is_good = is_good && !is_taken(room, name);
 	if (is_good) {
+		np_set_read_deadline(member->conn, 0); /* until one of the others sets it */
 		snprintf(member->name, sizeof(member->name), "%s", name);
 		member->next = room->members;
 		if (member->next)
@@ -228,15 +229,34 @@ static void leave(struct member *member)
 	tell_others(member, new_line("* %s has left\n", member->name));
 }
 
-/* The others may be many: a line for each. */
+/* Under the lock. All in one, however many: each in a line of its own could overflow the queue. */
+static struct line *list_members(const struct room *room)
+{
+	static const char around[] = "*  is here\n";
+	size_t room_for = 1; /* the NUL */
+	struct line *line;
+
+	for (const struct member *member = room->members; member; member = member->next)
+		room_for += strlen(member->name) + sizeof(around) - 1;
+	line = malloc(sizeof(*line) + room_for);
+	if (!line)
+		return NULL;
+	atomic_init(&line->refs, 1);
+	line->size = 0;
+	for (const struct member *member = room->members; member; member = member->next)
+		line->size += (size_t)snprintf(line->text + line->size, room_for - line->size,
+					       "* %s is here\n", member->name);
+	return line;
+}
+
 static void tell_who(struct member *member)
 {
-	struct room *room = member->room;
+	struct line *line;
 
-	np_mutex_lock(&room->lock);
-	for (struct member *other = room->members; other; other = other->next)
-		tell(member, new_line("* %s is here\n", other->name));
-	np_mutex_unlock(&room->lock);
+	np_mutex_lock(&member->room->lock);
+	line = list_members(member->room);
+	np_mutex_unlock(&member->room->lock);
+	tell(member, line);
 }
 
 static bool introduce(struct member *member)
@@ -250,7 +270,6 @@ static bool introduce(struct member *member)
 		if (!name)
 			return false;
 	} while (!enter(member, name));
-	np_set_read_deadline(member->conn, 0);
 	tell(member, new_line("* welcome, %s\n", member->name));
 	tell_others(member, new_line("* %s has come\n", member->name));
 	return true;

@@ -16,13 +16,19 @@ case $kind in
 tcp) listen=127.0.0.1:0 ;;
 *) listen=unix:$dir/socket ;;
 esac
-"$chat" -b "$backend" -l 256 -t 60000 "$listen" >"$dir/address" &
-server=$!
-read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
-case $kind in
-tcp) nc_args="127.0.0.1 ${address##*:}" socat_address=TCP:$address ;;
-*) nc_args="-U $address" socat_address=UNIX-CONNECT:$address ;;
-esac
+
+# start OPTION...
+start() {
+	"$chat" -b "$backend" -t 60000 "$@" "$listen" >"$dir/address" &
+	server=$!
+	read -r address <"$dir/address" || { echo "the server did not start" >&2; exit 1; }
+	case $kind in
+	tcp) nc_args="127.0.0.1 ${address##*:}" socat_address=TCP:$address ;;
+	*) nc_args="-U $address" socat_address=UNIX-CONNECT:$address ;;
+	esac
+}
+
+start -l 256
 
 # hears FILE TEXT [TIMES]: wait for the line.
 hears() {
@@ -97,4 +103,23 @@ grep -aq '^ann:' "$dir/ann" && { echo "ann has heard herself"; failed=1; }
 stop TERM || { echo "the server ended with status $?"; failed=1; }
 exec 3>&- 4>&-
 { kill "$eve"; wait "$ann" "$eve"; } 2>/dev/null
+
+# A crowd, with room for two lines in each queue: who is there does not overflow it.
+start -w 1 -l 2
+mkfifo "$dir/hold" || exit 1
+exec 3<>"$dir/hold"
+guests=
+for i in $(seq 30); do
+	: >"$dir/guest$i"
+	# shellcheck disable=SC2086
+	{ echo "guest$i"; [ "$i" != 30 ] || echo /who; exec cat "$dir/hold"; } 3>&- | nc $nc_args >"$dir/guest$i" 3>&- &
+	guests="$guests $!"
+	hears "guest$i" "* welcome, guest$i"
+done
+hears guest30 '* guest30 is here'
+hears guest30 '* guest1 is here'
+stop TERM || { echo "the server ended with status $?"; failed=1; }
+exec 3>&-
+# shellcheck disable=SC2086
+wait $guests
 [ "$failed" = 0 ] || exit 1
