@@ -18,6 +18,11 @@ _\name:
 	.endm
 	.macro END name
 	.endm
+	/* Within a function. Without .alt_entry another would begin there. */
+	.macro PLACE name
+	.alt_entry _\name
+_\name:
+	.endm
 #else
 	.macro FUNCTION name
 	.globl	\name
@@ -28,6 +33,9 @@ _\name:
 	.endm
 	.macro END name
 	.size	\name, . - \name
+	.endm
+	.macro PLACE name
+\name:
 	.endm
 
 	.section .note.GNU-stack, "", %progbits

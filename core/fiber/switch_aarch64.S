@@ -50,7 +50,7 @@ FUNCTION np__context_switch
 	str	x10, [x0]
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	ldr	x10, [x1]
 	mov	sp, x10
 	mov	x0, x2

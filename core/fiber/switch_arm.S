@@ -44,7 +44,7 @@ FUNCTION np__context_switch
 	str	sp, [r0]
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	ldr	sp, [r1]
 	mov	r0, r2
 #ifdef __ARM_FP

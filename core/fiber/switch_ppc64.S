@@ -53,7 +53,7 @@ FUNCTION np__context_switch
 	std	%r1, 0(%r3)
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	ld	%r1, 0(%r4)
 	mr	%r3, %r5
 	ld	%r7, 8(%r1)

@@ -44,7 +44,7 @@ FUNCTION np__context_switch
 	sd	sp, 0(a0)
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	ld	sp, 0(a1)
 	mv	a0, a2
 #ifdef __riscv_flen

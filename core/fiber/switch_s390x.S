@@ -31,7 +31,7 @@ FUNCTION np__context_switch
 	stg	%r15, 0(%r2)
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	lg	%r15, 0(%r3)
 	lgr	%r2, %r4
 	lr	%r0, %r1

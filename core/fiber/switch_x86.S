@@ -41,7 +41,7 @@ FUNCTION np__context_switch
 	movl	%esp, (%ecx)
 
 	/* From here on the other stack, which looks the same. */
-np__context_parked:
+PLACE np__context_parked
 	movl	(%edx), %esp
 #ifdef __SSE__
 	xorl	(%esp), %esi

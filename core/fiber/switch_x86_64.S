@@ -18,7 +18,11 @@
 
 	.text
 
-	.macro leave_stack
+/*
+ * Each macro names an argument, which has a default: to the assembler of Mach-O, $0 to $9 are the
+ * arguments of macros that name none.
+ */
+	.macro leave_stack words=8
 	endbr64
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
@@ -38,7 +42,7 @@
 	pushq	%r15
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset %r15, 0
-	subq	$8, %rsp
+	subq	$\words, %rsp
 	.cfi_adjust_cfa_offset 8
 	stmxcsr	(%rsp)
 	fnstcw	4(%rsp)
@@ -48,7 +52,7 @@
 	.endm
 
 /* The other stack looks the same. Up to where it has nothing left on it but where to go on. */
-	.macro enter_stack
+	.macro enter_stack words=8
 	movq	(%rsi), %rsp
 	movq	%rdx, %rax
 	xorl	(%rsp), %r8d
@@ -57,7 +61,7 @@
 1:	cmpw	4(%rsp), %r9w
 	jne	3f
 4:	.cfi_remember_state
-	addq	$8, %rsp
+	addq	$\words, %rsp
 	.cfi_adjust_cfa_offset -8
 	popq	%r15
 	.cfi_adjust_cfa_offset -8
@@ -80,9 +84,9 @@
 	.endm
 
 /* What it rarely needs, behind its end. */
-	.macro load_control_words
+	.macro load_control_words flags=0x3f
 	.cfi_restore_state
-2:	andl	$0x3f, %r8d
+2:	andl	$\flags, %r8d
 	xorl	%r8d, (%rsp)
 	ldmxcsr	(%rsp)
 	jmp	1b
@@ -95,7 +99,7 @@
 FUNCTION np__context_switch
 	.cfi_startproc
 	leave_stack
-np__context_parked:
+PLACE np__context_parked
 	enter_stack
 	popq	%rcx
 	.cfi_adjust_cfa_offset -8
