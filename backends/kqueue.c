@@ -191,7 +191,8 @@ static int kqueue_runtime_close(void *opaque, int fd)
 	return release(state, fd);
 }
 
-static int wait_once(struct kqueue_state *state, struct kevent *ready, int capacity,
+/* kevent(2) takes the capacity as an int or, on NetBSD, as a size_t: @capacity becomes either. */
+static int wait_once(struct kqueue_state *state, struct kevent *ready, unsigned short capacity,
 		     int64_t delta_ns)
 {
 	struct timespec timeout = { 0, 0 };
@@ -236,7 +237,7 @@ static int kqueue_runtime_wait(void *opaque, int64_t delta_ns, struct runtime_po
 	if (capacity > RUNTIME_POLL_BATCH)
 		capacity = RUNTIME_POLL_BATCH;
 	do
-		n = wait_once(state, ready, capacity, delta_ns);
+		n = wait_once(state, ready, (unsigned short)capacity, delta_ns);
 	while (n < 0 && errno == EINTR && delta_ns <= 0);
 	if (n < 0)
 		return errno == EINTR || errno == ETIMEDOUT ? 0 : -errno; /* macOS says ETIMEDOUT */

@@ -22,7 +22,8 @@ static void collect(void *arg)
 {
 	struct frames *frames = arg;
 
-	frames->count = backtrace(frames->addresses, FRAMES_MOST);
+	/* Which numbers it takes and returns differs. */
+	frames->count = (int)backtrace(frames->addresses, FRAMES_MOST);
 }
 
 static const char *file_name(const char *path)

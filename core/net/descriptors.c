@@ -14,13 +14,6 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS has an option of the socket instead */
-#endif
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0
-#endif
-
 #define PIECE_MAX ((size_t)1 << 30) /* as in core/fd_io.c */
 
 /*
@@ -50,11 +43,12 @@ static void pack(struct msghdr *header, union control *control, const int *fds, 
 		return;
 	memset(control, 0, CMSG_SPACE(count * sizeof(int)));
 	header->msg_control = control;
-	header->msg_controllen = CMSG_SPACE(count * sizeof(int));
+	header->msg_controllen =
+		(__typeof__(header->msg_controllen))CMSG_SPACE(count * sizeof(int));
 	rights = CMSG_FIRSTHDR(header);
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+	rights->cmsg_len = (__typeof__(rights->cmsg_len))CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
 }
 
@@ -123,7 +117,7 @@ static void close_all(const int *fds, size_t count)
 }
 
 /* The descriptors of one piece of control data. How many, all of them close-on-exec. */
-static size_t unpack(const struct cmsghdr *rights, int *fds)
+static size_t unpack(struct cmsghdr *rights, int *fds)
 {
 	size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 

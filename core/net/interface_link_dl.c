@@ -18,7 +18,7 @@ bool np__link_is_interface(const struct ifaddrs *list, const struct ifaddrs *ent
 
 int np__link_describe(const struct ifaddrs *entry, int sysfd, struct np_interface *interface)
 {
-	const struct sockaddr_dl *link = (const struct sockaddr_dl *)(const void *)entry->ifa_addr;
+	struct sockaddr_dl *link = (struct sockaddr_dl *)(void *)entry->ifa_addr;
 	const struct if_data *data = entry->ifa_data;
 
 	(void)sysfd;

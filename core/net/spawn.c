@@ -27,6 +27,10 @@
 #ifdef __APPLE__
 #include <crt_externs.h>
 #define ENVIRONMENT (*_NSGetEnviron())
+#elif defined(__FreeBSD__) || defined(__DragonFly__)
+/* Not in the C library but in each program: a library may be linked without it. */
+extern char **environ __attribute__((weak));
+#define ENVIRONMENT environ
 #else
 extern char **environ;
 #define ENVIRONMENT environ
