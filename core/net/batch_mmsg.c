@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/net/batch_mmsg.c - see batch.h: recvmmsg(2) and sendmmsg(2), of Linux, FreeBSD and NetBSD.
+ * core/net/batch_mmsg.c - see batch.h: recvmmsg(2) and sendmmsg(2), of Linux and OpenBSD.
  *
- * What goes wrong after the first message Linux keeps for the next call, when it receives. When it
- * sends it forgets, but who sends the rest hears of it again.
+ * What goes wrong after the first message these keep for the next call, when they receive. When
+ * they send they forget, but who sends the rest hears of it again. Others with such calls have
+ * batch_loop.c all the same: FreeBSD's are loops in its C library that forget what goes wrong, and
+ * NetBSD's leave EAGAIN behind as the socket's error, which the next call of any kind then gives
+ * back with nobody to wake who waits after it.
  */
 #include "core/net/batch.h"
 
