@@ -28,8 +28,7 @@ static int unix_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage 
 	return 0;
 }
 
-int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
-			 socklen_t *ret_length)
+static int fill(const struct np_addr *addr, struct sockaddr_storage *ret, socklen_t *ret_length)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (addr->family == NP_ADDR_IPV4) {
@@ -54,6 +53,19 @@ int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *re
 		return -EINVAL;
 	}
 	return 0;
+}
+
+int np__addr_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage *ret,
+			 socklen_t *ret_length)
+{
+	int error = fill(addr, ret, ret_length);
+
+#ifdef NP_HAVE_SA_LEN
+	/* Kernels write it themselves, but not in names within options: FreeBSD, macOS. */
+	if (!error)
+		ret->ss_len = (uint8_t)*ret_length;
+#endif
+	return error;
 }
 
 /* The kernel counts a path's NUL or not, as it was given; an abstract name's NULs are its own. */

@@ -205,8 +205,9 @@ NP_API int np_send_messages(struct np_fd *socket, const struct np_message *messa
  * on it gets no messages for groups that others joined, see np_listen_packet().
  *
  * Return: also NP_EADDRESS, with what is wrong with which address; -EADDRINUSE if it has joined;
- * -ENODEV for no such interface; -ENOBUFS, -ENOMEM for too many groups; -EOPNOTSUPP for a source
- * where the system has no such thing (OpenBSD, NetBSD).
+ * -ENODEV or -EADDRNOTAVAIL for no such interface; -ENOBUFS, -ENOMEM for too many groups;
+ * -EOPNOTSUPP for a source where the system has no such thing (OpenBSD, NetBSD), -EADDRNOTAVAIL for
+ * one of IPv6 without an interface (FreeBSD, macOS).
  */
 NP_API int np_multicast_join(struct np_fd *socket, const struct np_addr *group, unsigned interface,
 			     const struct np_addr *source);

@@ -246,6 +246,50 @@ Test(multicast, a_source_can_be_chosen)
 }
 #endif
 
+/* Which is the only one there. */
+static void expect_kernels_choice(const char *network)
+{
+	struct scene scene;
+	struct np_fd *fd;
+
+	begin_in_private(&scene, network);
+	fd = listen_to_group(&scene, "0");
+	cr_assert_eq(np_multicast_join(fd, &scene.groups[0], 0, NULL), 0);
+	send_to_group(&scene, 0, "joined");
+	expect_next(fd, "joined");
+	cr_assert_eq(np_multicast_join(fd, &scene.groups[0], scene.interface, NULL), -EADDRINUSE);
+	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], 0, NULL), 0);
+	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], 0, NULL), -EADDRNOTAVAIL);
+	np_close(fd);
+	np_close(scene.sender);
+	private_net_leave();
+}
+
+Test(multicast, the_kernel_may_choose_the_interface)
+{
+	expect_kernels_choice("udp4");
+	expect_kernels_choice("udp6");
+}
+
+#ifdef MCAST_JOIN_SOURCE_GROUP
+Test(multicast, the_kernel_may_choose_the_interface_of_a_source)
+{
+	const struct np_addr source = address("192.0.2.1");
+	struct scene scene;
+	struct np_fd *fd;
+
+	begin_in_private(&scene, "udp4");
+	fd = listen_to_group(&scene, "0");
+	cr_assert_eq(np_multicast_join(fd, &scene.groups[0], 0, &source), 0);
+	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], scene.interface, &source), 0);
+	cr_assert_eq(np_multicast_join(fd, &scene.groups[0], scene.interface, &source), 0);
+	cr_assert_eq(np_multicast_leave(fd, &scene.groups[0], 0, &source), 0);
+	np_close(fd);
+	np_close(scene.sender);
+	private_net_leave();
+}
+#endif
+
 /* What the loopback interface brings back is not a copy for this host, but the message. */
 Test(multicast, the_sender_may_keep_its_messages_from_this_host)
 {

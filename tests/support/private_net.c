@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -26,15 +27,31 @@ static bool set_up(int control, const char *name)
 	return ioctl(control, SIOCSIFFLAGS, &request) == 0;
 }
 
+static void set_inet(struct sockaddr *name, const char *text)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, text, &addr.sin_addr);
+	memcpy(name, &addr, sizeof(addr));
+}
+
 static bool set_address(int control, const char *name)
 {
 	struct ifreq request = { .ifr_flags = 0 };
-	struct sockaddr_in *addr = (struct sockaddr_in *)&request.ifr_addr;
 
 	strcpy(request.ifr_name, name);
-	addr->sin_family = AF_INET;
-	inet_pton(AF_INET, "10.77.0.1", &addr->sin_addr);
+	set_inet(&request.ifr_addr, "10.77.0.1");
 	return ioctl(control, SIOCSIFADDR, &request) == 0;
+}
+
+/* For groups. IPv6 has it from the beginning. */
+static bool set_route(int control, char *name)
+{
+	struct rtentry route = { .rt_flags = RTF_UP, .rt_dev = name };
+
+	set_inet(&route.rt_dst, "224.0.0.0");
+	set_inet(&route.rt_genmask, "240.0.0.0");
+	return ioctl(control, SIOCADDRT, &route) == 0;
 }
 
 /* Addresses of IPv6 are ours at once: there is nobody to ask whether he has them. */
@@ -56,7 +73,8 @@ static bool make_device(int control)
 	ask_nobody();
 	device = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	return device >= 0 && ioctl(device, TUNSETIFF, &request) == 0 && set_up(control, "lo") &&
-	       set_address(control, "test0") && set_up(control, "test0");
+	       set_address(control, "test0") && set_up(control, "test0") &&
+	       set_route(control, request.ifr_name);
 }
 
 const char *private_net_enter(unsigned *ret_interface)
