@@ -105,25 +105,26 @@ inline fd_lock()
 	od
 }
 
+/* Whoever is about to wake a sleeper stays inside until that is done. */
 inline fd_unlock()
 {
 	d_step {
 		assert(locked && refs > 0);
 		locked = false;
-		refs--;
-		abandoned = closed && refs == 0;
 		wake = sleepers > 0;
 		if
 		:: wake -> sleepers--
-		:: else
+		:: else -> refs--; abandoned = closed && refs == 0
 		fi
 	};
-#ifndef MUTANT_UNLOCK_WAKES_NOBODY
 	if
-	:: wake -> semaphore_release()
+	:: wake ->
+#ifndef MUTANT_UNLOCK_WAKES_NOBODY
+		semaphore_release();
+#endif
+		decref()
 	:: else
 	fi;
-#endif
 	wake = false
 }
 
