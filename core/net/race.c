@@ -98,10 +98,43 @@ static void wake_canceled(struct dial_node *node, struct task_list *ready)
 
 /* ---- waiting for them --------------------------------------------------------------------- */
 
+/* One wait for reports. */
+struct vigil {
+	struct ticket ticket;
+	const struct race *race;
+};
+
+/* Of those that are waited for. */
+static const struct racer *first_under_way(const struct race *race)
+{
+	const struct racer *racer = race->racers;
+
+	while (!racer->is_under_way)
+		racer++;
+	return racer;
+}
+
+/* "dial tcp 10.0.0.1:80 and 1 more" */
+static int describe(const struct np_wait *wait, void *ticket, char *buf, size_t size)
+{
+	const struct race *race = container_of(ticket, struct vigil, ticket)->race;
+	const struct target *target = &first_under_way(race)->attempt.target;
+	char address[NP_ADDR_TEXT_MAX];
+	struct text text;
+
+	np_addr_format(&target->given, address, sizeof(address));
+	np__text_init(&text, buf, size);
+	np__text_print(&text, "%s %s %s", wait->what, target->network, address);
+	if (race->under_way > 1)
+		np__text_print(&text, " and %zu more", race->under_way - 1);
+	return (int)text.length;
+}
+
 static const struct np_wait dial_wait = {
 	.what = "dial",
 	.commit = np__ticket_commit,
 	.retract = np__ticket_retract,
+	.describe = describe,
 };
 
 /* Whoever is about to make a racer ready does so soon, and not in time if the race was over. */
@@ -110,19 +143,19 @@ static const struct np_wait end_wait = { .what = "dial's end", .commit = np__tic
 /* Until a racer is reported, or there is something else to do; @until is of np_time(), 0: never. */
 static int wait_for_report(struct race *race, const struct np_wait *wait, int64_t until)
 {
-	struct ticket ticket;
-	int error = np__ticket_draw(&ticket);
+	struct vigil vigil = { .race = race };
+	int error = np__ticket_draw(&vigil.ticket);
 
 	if (error)
 		return error;
 	np__spin_lock(&race->lock);
 	if (!race->reported && (!wait->retract || !np__dial_is_canceled(race->options->cancel)))
 		/* cppcheck-suppress autoVariables ; NULL again before the frame is gone */
-		race->ticket = &ticket;
+		race->ticket = &vigil.ticket;
 	np__spin_unlock(&race->lock);
 	if (!race->ticket)
 		return 0;
-	error = np__ticket_wait(&ticket, wait, until);
+	error = np__ticket_wait(&vigil.ticket, wait, until);
 	np__spin_lock(&race->lock);
 	race->ticket = NULL;
 	np__spin_unlock(&race->lock);

@@ -258,6 +258,18 @@ static int dial(void *arg)
 	return error;
 }
 
+static int dial_cancelably(void *arg)
+{
+	struct np_dial_cancel cancel = { .is_canceled = 0 };
+	const struct np_dial_options options = { .cancel = &cancel };
+	struct np_fd *conn;
+	int error = np_dial_with("tcp", arg, &options, &conn);
+
+	if (!error)
+		np_close(conn);
+	return error;
+}
+
 /* A queue of one that is full: who dials next is not answered, on Linux. */
 FIBER_TEST(dump, tells_who_is_dialled)
 {
@@ -282,6 +294,8 @@ FIBER_TEST(dump, tells_who_is_dialled)
 	expect_waiter("[dial tcp 127.0.0.1:");
 	expect_waiter(text);
 	end_waiter();
+	snprintf(text, sizeof(text), "[dial tcp %s", address);
+	expect_wait(dial_cancelably, address, text);
 	for (int i = 0; i < 4; i++)
 		close(clients[i]);
 	close(listener);
