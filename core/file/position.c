@@ -202,7 +202,7 @@ int np_sync(struct np_fd *file)
 
 static int make_sync_data(void *arg)
 {
-#if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
+#if defined(NP_HAVE_FDATASYNC) && !defined(F_FULLFSYNC)
 	const struct file_call *call = arg;
 	int result;
 

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/param.h>
 
 static const int NO_OPTION = -1;
 
@@ -32,7 +33,8 @@ static const int OPTION_COUNT = TCP_KEEPCNT;
 static const int OPTION_COUNT = -1;
 #endif
 
-#ifdef __DragonFly__
+/* DragonFly before 5.8 */
+#if defined(__DragonFly__) && __DragonFly_version < 500702
 static const int NS_PER_UNIT = 1000 * 1000;
 #else
 static const int NS_PER_UNIT = 1000 * 1000 * 1000;
