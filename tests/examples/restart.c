@@ -8,8 +8,9 @@
  * ADDRESS is HOST:PORT, or a path. A program that started it with a listener (systemd, LISTEN_FDS)
  * is served instead.
  *
- * spawn: on SIGHUP it starts itself anew, with its listener. As soon as that one serves, the old
- * one answers what comes on the connections it has, says that they end, and leaves.
+ * spawn: on SIGHUP it starts itself anew, with its listener: the program that is now at the path by
+ * which it was started, a newer one perhaps. As soon as that one serves, the old one answers what
+ * comes on the connections it has, says that they end, and leaves.
  *
  * hand-over: it is replaced by one more that is started the same way. That one connects to PATH and
  * is given the listener, the connections, what was read from them, and PATH itself.
@@ -199,7 +200,7 @@ static int start_successor(void)
 	if (error)
 		return error;
 	list[1].fd = ready[1];
-	error = np_spawn("/proc/self/exe", restart.argv, NULL, list, 2, &pid);
+	error = np_spawn(restart.argv[0], restart.argv, NULL, list, 2, &pid);
 	np_close(ready[1]);
 	if (!error) {
 		error = wait_until_ready(ready[0]);

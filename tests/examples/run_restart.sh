@@ -12,6 +12,8 @@ set -u
 restart=$1 client=$2 backend=$3 mode=$4 restarts=$5 activate=${6-}
 
 dir=$(mktemp -d) || exit 1
+cp "$restart" "$dir/restart" || exit 1
+restart=$dir/restart
 server=
 load=
 fail() {
@@ -69,8 +71,11 @@ while [ "$i" -lt "$restarts" ]; do
 		read_line serving
 		wait "$old" || fail "a server ended with status $?"
 	else
+		# Another program of that name by now: a new version, say.
+		cp "$restart" "$dir/new" && mv "$dir/new" "$restart" || exit 1
 		kill -HUP "$server" || fail "the server is gone"
 		read_line serving
+		[ "/proc/$pid/exe" -ef "$restart" ] || fail "the old program was started"
 	fi
 	server=$pid
 	i=$((i + 1))
