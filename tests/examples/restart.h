@@ -6,7 +6,7 @@
 
 #include <netpark.h>
 
-enum { CONNECTIONS_MAX = 256 };
+enum { CONNECTIONS_MAX = NP_INHERITED_MAX - 2 }; /* with two listeners */
 
 struct server {
 	struct np_fd *listener;

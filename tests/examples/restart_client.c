@@ -2,7 +2,7 @@
 /*
  * tests/examples/restart_client.c - a load that notices everything.
  *
- *	restart_client [-n REQUESTS] ADDRESS NEW KEPT
+ *	restart_client [-n REQUESTS] [-p MILLISECONDS] ADDRESS NEW KEPT
  *
  * NEW fibers open a connection for each request, KEPT ones keep theirs until the server says that
  * it ends. Each makes REQUESTS of them; without -n, as many as it can until standard input ends, or
@@ -18,12 +18,12 @@
 
 enum { PROCESSES_MAX = 256 };
 
-static const int64_t PAUSE_NS = 1000000, PATIENCE_NS = INT64_C(20000000000),
-		     LONGEST_NS = INT64_C(60000000000);
+static const int64_t PATIENCE_NS = INT64_C(20000000000), LONGEST_NS = INT64_C(60000000000);
 
 static struct {
 	const char *address;
 	long requests; /* 0: until the end of input */
+	int64_t pause_ns;
 	bool is_over;
 	struct np_mutex lock; /* of what follows */
 	unsigned long answered, failed;
@@ -119,7 +119,7 @@ static int drive(bool is_kept)
 			np_close(conn);
 			conn = NULL;
 		}
-		np_sleep(PAUSE_NS);
+		np_sleep(load.pause_ns);
 	}
 	np_close(conn);
 	return 0;
@@ -169,19 +169,26 @@ int main(int argc, char **argv)
 {
 	const struct np_run_options options = { .workers = 1 };
 	int counts[2];
-	int first = 1, error;
+	int option, error;
+	bool is_right = true;
 
-	if (argc > 2 && strcmp(argv[1], "-n") == 0) {
-		load.requests = atol(argv[2]);
-		first = 3;
+	load.pause_ns = 1000000;
+	while ((option = getopt(argc, argv, "n:p:")) != -1) {
+		if (option == 'n')
+			load.requests = atol(optarg);
+		else if (option == 'p')
+			load.pause_ns = atol(optarg) * INT64_C(1000000);
+		else
+			is_right = false;
 	}
-	if (argc - first != 3) {
-		fprintf(stderr, "usage: restart_client [-n REQUESTS] ADDRESS NEW KEPT\n");
+	if (!is_right || argc - optind != 3) {
+		fprintf(stderr, "usage: restart_client [-n REQUESTS] [-p MILLISECONDS] ADDRESS NEW "
+				"KEPT\n");
 		return 2;
 	}
-	load.address = argv[first];
-	counts[0] = atoi(argv[first + 1]);
-	counts[1] = atoi(argv[first + 2]);
+	load.address = argv[optind];
+	counts[0] = atoi(argv[optind + 1]);
+	counts[1] = atoi(argv[optind + 2]);
 	error = np_run(run, counts, &options);
 	printf("%lu requests answered by %d processes, %lu failed\n", load.answered,
 	       load.process_count, load.failed);

@@ -19,7 +19,7 @@ load=
 fail() {
 	echo "$*" >&2
 	# shellcheck disable=SC2086
-	kill $server $load 2>/dev/null
+	kill $server $load ${many-} 2>/dev/null
 	exit 1
 }
 trap 'rm -rf "$dir"' EXIT
@@ -61,6 +61,11 @@ server=$pid address=$rest
 "$client" "$address" 4 4 <"$dir/input" >"$dir/result" &
 load=$!
 exec 4>"$dir/input"
+many=
+if [ "$mode" = hand-over ]; then # each time many that are idle
+	"$client" -n 3 -p 500 "$address" 0 300 4>&- >/dev/null &
+	many=$!
+fi
 
 i=0
 while [ "$i" -lt "$restarts" ]; do
@@ -81,6 +86,9 @@ while [ "$i" -lt "$restarts" ]; do
 	i=$((i + 1))
 done
 "$client" -n 10 "$address" 1 1 >/dev/null || fail "not served after all restarts"
+if [ -n "$many" ]; then
+	wait "$many" || fail "idle connections have failed"
+fi
 exec 4>&-
 wait "$load" || { cat "$dir/result"; fail "the load has failed"; }
 cat "$dir/result"
