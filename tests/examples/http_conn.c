@@ -489,9 +489,9 @@ static void answer_request(struct http_conn *conn, const struct http_request *re
 }
 
 /* Who has sent what we do not understand may go on sending: where it ends nobody knows. */
-static void reject(struct http_conn *conn, int status)
+static void reject(struct http_conn *conn, enum http_method method, int status)
 {
-	const struct http_request unknown = { .keep_alive = false };
+	const struct http_request unknown = { .method = method, .keep_alive = false };
 
 	refuse(conn, &unknown, status);
 }
@@ -512,7 +512,7 @@ static bool serve_request(struct http_conn *conn)
 	if (status == 0)
 		answer_request(conn, &request, &body);
 	else if (status > 0)
-		reject(conn, status);
+		reject(conn, request.method, status);
 	free(body.data);
 	return status >= 0 && !conn->is_last && !conn->is_lost;
 }

@@ -100,6 +100,9 @@ expect "a pipeline" '200|404|200|200' \
 expect "no body after a HEAD" 1 \
 	"$(printf "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\n$get\r\n" |
 		timeout 20 nc -N 127.0.0.1 "$port" | grep -cE 'Hello|index')"
+expect "no body after a HEAD that is wrong" 1 \
+	"$(printf 'HEAD /hello HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n' |
+		timeout 20 nc -N 127.0.0.1 "$port" | grep -c 'Bad Request')"
 expect "chunks by hand" '200|200' \
 	"$(raw "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0A\r\n012345678\n\r\n0\r\nX: y\r\n\r\n$get\r\n")"
 expect "a body where none belongs" '200|200' "$(raw "${get}Content-Length: 3\r\n\r\nabc$get\r\n")"
