@@ -28,6 +28,13 @@ union control {
 	char bytes[CMSG_SPACE(NP_FDS_MAX * sizeof(int)) + OTHERS_MAX];
 };
 
+/* One of the sender itself, if the program has asked the socket for it. */
+#ifdef __linux__
+enum { OF_SENDER = 4 }; /* SCM_PIDFD, since 6.5 */
+#else
+enum { OF_SENDER = -1 };
+#endif
+
 /* ---- sending ------------------------------------------------------------------------------ */
 
 struct sending {
@@ -116,14 +123,22 @@ static void close_all(const int *fds, size_t count)
 		np__sys_close(fds[i]);
 }
 
-/* The descriptors of one piece of control data. How many, all of them close-on-exec. */
-static size_t unpack(struct cmsghdr *rights, int *fds)
+/*
+ * The descriptors of one piece of control data. How many, all of them close-on-exec. One that
+ * nobody has sent is closed: the caller would not know it from the others.
+ */
+static size_t unpack(struct cmsghdr *piece, int *fds)
 {
-	size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	size_t count = (piece->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool is_of_sender = piece->cmsg_type == OF_SENDER;
 
-	if (rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+	if (piece->cmsg_level != SOL_SOCKET || (piece->cmsg_type != SCM_RIGHTS && !is_of_sender))
 		return 0;
-	memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
+	memcpy(fds, CMSG_DATA(piece), count * sizeof(int));
+	if (is_of_sender) {
+		close_all(fds, count);
+		return 0;
+	}
 	for (size_t i = 0; i < count && !MSG_CMSG_CLOEXEC; i++)
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	return count;

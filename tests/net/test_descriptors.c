@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -246,6 +247,38 @@ Test(descriptors, that_have_no_numbers_left_are_closed)
 	cr_assert_eq(count, 0);
 	cr_assert_eq(fixture_count_descriptors(), before - 4);
 }
+
+#ifdef __linux__
+static int ask_for_senders(int sysfd, void *arg)
+{
+	const int pass_pidfd = 76, on = 1; /* SO_PASSPIDFD, of Linux 6.5 */
+
+	(void)arg;
+	return setsockopt(sysfd, SOL_SOCKET, pass_pidfd, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+/* The kernel adds one of the sender to each message, if it is asked to. */
+Test(descriptors, that_nobody_has_sent_are_not_kept)
+{
+	struct np_fd *ends[2];
+	int pipe[2], got[2], before;
+	size_t count;
+	char byte;
+
+	cr_assert_eq(np_socketpair("unix", ends), 0);
+	fixture_pipe(pipe);
+	np_fd_control(ends[1], ask_for_senders, NULL);
+	call_register(ends[1]);
+	before = fixture_count_descriptors();
+	cr_assert_eq(np_send_fds(ends[0], "x", 1, pipe, 1), 1);
+	cr_assert_eq(np_recv_fds(ends[1], &byte, 1, got, 2, &count), 1);
+	cr_assert_eq(count, 1);
+	cr_assert_eq(fixture_count_descriptors(), before + 1);
+	close(got[0]);
+	close_fds(pipe, 2);
+	close_pair(ends);
+}
+#endif
 
 Test(descriptors, that_nobody_takes_are_not_kept)
 {
