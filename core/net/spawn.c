@@ -36,6 +36,9 @@ extern char **environ;
 #define ENVIRONMENT environ
 #endif
 
+/* Of any system: it refuses what it does not have. NSIG is less than there are on FreeBSD. */
+enum { SIGNALS_MAX = 128 };
+
 struct launch {
 	const char *path;
 	char *const *argv;
@@ -204,7 +207,7 @@ static void reset_signals(void)
 	struct sigaction action;
 	sigset_t none;
 
-	for (int signo = 1; signo < NSIG; signo++)
+	for (int signo = 1; signo <= SIGNALS_MAX; signo++)
 		if (sigaction(signo, NULL, &action) == 0 &&
 		    (action.sa_flags & SA_SIGINFO || action.sa_handler != SIG_IGN))
 			sigaction(signo, &by_default, NULL);
