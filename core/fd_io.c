@@ -799,6 +799,8 @@ static ssize_t accept_once(struct np_fd *fd, void *arg)
 		*peer->length = peer->size;
 		accepted = np__sys_accept(fd->sysfd, peer->addr, peer->length);
 	} while (accepted == -ECONNABORTED);
+	if (accepted >= 0)
+		np__sys_accepted(fd->sysfd, accepted);
 	peer->kind->network = fd->network;
 	peer->kind->is_tcp = atomic_load(&fd->may_be_drained);
 	peer->kind->is_stream = fd->is_stream;

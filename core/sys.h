@@ -26,6 +26,9 @@ int np__sys_socketpair(int type, int fds[2]); /* of AF_UNIX */
 /* As accept(2) with EINTR retried. */
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length);
 
+/* Give @fd, which came from there, what the listener was told and the kernel does not hand down. */
+void np__sys_accepted(int listener, int fd);
+
 /* What a socket from elsewhere needs so that writing to it raises no SIGPIPE. */
 void np__sys_adopt_socket(int fd);
 

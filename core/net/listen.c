@@ -32,7 +32,7 @@ static int set_listen_options(const struct target *target, const struct np_liste
 	if (!target_is_tcp(target))
 		return 0;
 	error = np__set_option(sysfd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* Every system that we know hands these down to what is accepted. */
+	/* What is accepted gets these from the kernel, or by np__sys_accepted(). */
 	if (!error)
 		error = np__set_option(sysfd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/net/test_keep_alive.c - probes of silent peers: what is dialed and accepted has, and who
  * else. */
+#include "core/fd.h"
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
 
@@ -10,6 +11,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* As systems need it that hand less down than Linux. */
+#define np__sys_accepted hand_down
+#include "core/sys_accepted_tcp.c"
 
 TestSuite(keep_alive, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
@@ -81,6 +86,28 @@ static void connect_with(const struct np_listen_options *listen, const struct np
 	call_address(listener, text);
 	cr_assert_eq(np_dial_with("tcp", text, dial, &ends[0]), 0);
 	cr_assert_eq(np_accept(listener, &ends[1]), 0);
+	np_close(listener);
+}
+
+/* Here to one that the listener has nothing to do with. */
+Test(keep_alive, times_are_handed_down_where_the_kernel_does_not)
+{
+	const struct np_listen_options listen = {
+		.keep_alive = { .idle_ns = 70 * SECOND, .interval_ns = 3 * SECOND, .count = 4 },
+	};
+	struct np_fd *listener;
+	struct probes probes;
+	int fds[2];
+
+	cr_assert_eq(np_listen_with("tcp", "127.0.0.1:0", &listen, &listener), 0);
+	fixture_tcp_pair(fds);
+	hand_down(listener->sysfd, fds[0]);
+	ask(fds[0], &probes);
+	cr_assert_eq(probes.idle, 70);
+	cr_assert_eq(probes.interval, 3);
+	cr_assert_eq(probes.count, 4);
+	close(fds[0]);
+	close(fds[1]);
 	np_close(listener);
 }
 
