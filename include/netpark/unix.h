@@ -115,9 +115,9 @@ struct np_credentials {
  *
  * Whoever had called connect(2), listen(2) (NetBSD: bind(2)) or socketpair(2) for that end, at that
  * time; nobody can pretend. The descriptor may since have gone to another process, and the pid to a
- * process that began later: trust the ids, and take the pid for a hint. Systems tell the pid but for
- * DragonFly and FreeBSD before 13; macOS tells that of who used the end last; Linux leaves it out
- * where it means nothing in the caller's pid namespace.
+ * process that began later: trust the ids, and take the pid for a hint. Systems tell the pid but
+ * for DragonFly and FreeBSD before 13; macOS tells that of who used the end last; Linux leaves it
+ * out where it means nothing in the caller's pid namespace.
  *
  * Return: 0; NP_ECLOSED; -ENOTCONN (datagrams: also where the system tells only of connections);
  * -EINVAL for NULL, a listener, or no Unix socket; another -errno.
