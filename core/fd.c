@@ -432,9 +432,12 @@ static int lock_error(struct np_fd *fd, enum fd_mutex_result result, const char 
 
 static int lock_side(struct np_fd *fd, int side, const char *op)
 {
-	enum fd_mutex_result result = np__fd_mutex_try_lock(&fd->mutex, side);
+	enum fd_mutex_result result;
 	int error;
 
+	if (np__fd_is_inherited(fd))
+		np__fd_mutex_forget_sleepers(&fd->mutex);
+	result = np__fd_mutex_try_lock(&fd->mutex, side);
 	if (result != FD_MUTEX_BUSY)
 		return lock_error(fd, result, op);
 	if (np__fd_is_inherited(fd))

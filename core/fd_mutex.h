@@ -90,6 +90,13 @@ static inline bool np__fd_mutex_decref(struct fd_mutex *mutex)
 	return (old & FD_MUTEX_CLOSED_BIT || !(old & FD_MUTEX_REFS)) && np__fd_mutex_is_last(old);
 }
 
+/* In a child, which has none of those who slept: nobody is to be woken. */
+static inline void np__fd_mutex_forget_sleepers(struct fd_mutex *mutex)
+{
+	atomic_fetch_and(&mutex->word,
+			 ~(FD_MUTEX_SLEEPERS(SIDE_READ) | FD_MUTEX_SLEEPERS(SIDE_WRITE)));
+}
+
 /* Lock a side if that can be done without sleeping. */
 enum fd_mutex_result np__fd_mutex_try_lock(struct fd_mutex *mutex, int side);
 

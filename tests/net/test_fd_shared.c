@@ -3,6 +3,7 @@
  * tests/net/test_fd_shared.c - many tasks on one descriptor: writes stay whole, every byte is read
  * by exactly one reader, every connection accepted by exactly one acceptor.
  */
+#include "core/fd.h"
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(fd_shared, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
@@ -235,4 +237,29 @@ Test(fd_shared, every_connection_is_accepted_by_one_acceptor)
 		cr_assert_eq(np_close(acceptors[i].conn), 0);
 	}
 	cr_assert_eq(np_close(listener), 0);
+}
+
+/* Forked as a lock goes from one to the next, while somebody is at the list of those who sleep. */
+Test(fd_shared, a_child_wakes_none_of_its_parents_readers)
+{
+	struct np_fd *fds[2];
+	char buf[2];
+	int status;
+	pid_t child;
+
+	fixture_fd_pair(fds);
+	cr_assert_eq(np_write(fds[1], "ab", 2), 2);
+	atomic_fetch_add(&fds[0]->mutex.word, 2 * FD_MUTEX_SLEEPER(SIDE_READ));
+	fds[0]->mutex.lock = 1;
+	child = fork();
+	if (child == 0) {
+		alarm(60); /* it would spin for ever */
+		_exit(np_read(fds[0], buf, 1) != 1 || np_read(fds[0], buf, 1) != 1);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	fds[0]->mutex.lock = 0;
+	atomic_fetch_sub(&fds[0]->mutex.word, 2 * FD_MUTEX_SLEEPER(SIDE_READ));
+	np_close(fds[0]);
+	np_close(fds[1]);
 }
