@@ -260,8 +260,10 @@ int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_
 
 	if (fstat(sysfd, &status) < 0)
 		return np__fail(-errno, "open", "file")->error;
-	if (S_ISSOCK(status.st_mode))
+	if (S_ISSOCK(status.st_mode)) {
+		kind.path = NULL; /* whom it talks to is kept in its place, and tells more */
 		error = inspect_socket(sysfd, &kind, &name);
+	}
 	if (error)
 		return np__fail(error, "open", "socket")->error;
 	fd = allocate(sysfd, &kind);

@@ -113,7 +113,7 @@ struct fd_kind {
 	size_t memory_size; /* behind the handle, see np__fd_behind() */
 };
 
-/* np_fd_open() of a file that texts call by @path; NULL: by its kind. */
+/* np_fd_open() of a file that texts call by @path, unless it is a socket; NULL: by its kind. */
 int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_fd);
 
 /* Wrap a non-blocking socket. @sysfd is the handle's on success. 0 or -ENOMEM. */

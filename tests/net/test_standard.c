@@ -173,6 +173,31 @@ Test(standard, a_socket_is_not_made_non_blocking)
 	close(fds[1]);
 }
 
+/* As inetd(8) has it. */
+Test(standard, a_connection_knows_its_peer)
+{
+	struct np_fd *file, *same;
+	struct np_addr addr, expected;
+	char text[256];
+	int fds[2], before = dup(0);
+
+	fixture_tcp_pair(fds);
+	cr_assert_eq(dup2(fds[0], 0), 0);
+	file = open_standard(0);
+	cr_assert_eq(np_fd_open(fds[0], 0, &same), 0);
+	cr_assert_eq(np_remote_addr(same, &expected), 0);
+	cr_assert_eq(np_remote_addr(file, &addr), 0);
+	cr_assert(np_addr_equal(&addr, &expected));
+	cr_assert_eq(np_cancel_io(file), 0);
+	np_error_text((int)np_read(file, text, 1), text, sizeof(text));
+	cr_assert_eq(strncmp(text, "read tcp ", 9), 0, "%s", text);
+	np_unref(file);
+	np_close(same);
+	cr_assert_eq(dup2(before, 0), 0);
+	close(before);
+	close(fds[1]);
+}
+
 /* To open it anew would make another terminal. */
 Test(standard, the_master_of_a_terminal_is_the_same)
 {
