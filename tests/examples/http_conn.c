@@ -73,6 +73,8 @@ static void put(struct http_conn *conn, const char *data, size_t size)
 		send_all(conn, data, size);
 		return;
 	}
+	if (size == 0)
+		return; /* there may be no body at all */
 	memcpy(conn->out + conn->out_size, data, size);
 	conn->out_size += size;
 }

@@ -31,6 +31,7 @@ start() {
 
 finish() {
 	stop TERM || { echo "the server ended with status $?"; failed=1; }
+	! grep 'runtime error' "$dir/stderr" || failed=1
 }
 
 expect() {
