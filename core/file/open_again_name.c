@@ -7,8 +7,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* FreeBSD gives a master the name and the number of its other side. */
+static bool is_master(int sysfd)
+{
+#ifdef TIOCPTMASTER
+	return ioctl(sysfd, TIOCPTMASTER) == 0;
+#else
+	(void)sysfd;
+	return false;
+#endif
+}
 
 /* A name may lead elsewhere by now, and that of a master may be its other side's. */
 static bool is_same(int a, int b)
@@ -26,7 +38,7 @@ int np__file_open_again(int sysfd, bool is_tty)
 
 	if (flags < 0)
 		return -errno;
-	if (!is_tty || ttyname_r(sysfd, path, sizeof(path)) != 0)
+	if (!is_tty || is_master(sysfd) || ttyname_r(sysfd, path, sizeof(path)) != 0)
 		return -ENOTTY;
 	again = open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (again < 0)

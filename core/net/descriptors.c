@@ -19,9 +19,10 @@
 /*
  * Room for the most, whatever the caller expects: some systems lose track of descriptors that have
  * none. And for the sender's credentials and label, which the program may have asked the socket
- * for, and which come first.
+ * for, and which come first. The kernels of BSDs and macOS have no more than 2048 bytes in all, of
+ * more descriptors than we would send.
  */
-enum { OTHERS_MAX = 512 };
+enum { OTHERS_MAX = 1536 };
 
 union control {
 	struct cmsghdr header; /* for its alignment */
@@ -123,13 +124,24 @@ static void close_all(const int *fds, size_t count)
 		np__sys_close(fds[i]);
 }
 
+/* The bytes that are there of @piece: of one that they cut, some kernels tell the whole length. */
+static size_t payload(const struct msghdr *header, struct cmsghdr *piece)
+{
+	const char *end = (const char *)header->msg_control + header->msg_controllen;
+	const char *data = (const char *)CMSG_DATA(piece);
+	size_t told = piece->cmsg_len - CMSG_LEN(0);
+	size_t there = data < end ? (size_t)(end - data) : 0;
+
+	return told < there ? told : there;
+}
+
 /*
  * The descriptors of one piece of control data. How many, all of them close-on-exec. One that
  * nobody has sent is closed: the caller would not know it from the others.
  */
-static size_t unpack(struct cmsghdr *piece, int *fds)
+static size_t unpack(const struct msghdr *header, struct cmsghdr *piece, int *fds)
 {
-	size_t count = (piece->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	size_t count = payload(header, piece) / sizeof(int);
 	bool is_of_sender = piece->cmsg_type == OF_SENDER;
 
 	if (piece->cmsg_level != SOL_SOCKET || (piece->cmsg_type != SCM_RIGHTS && !is_of_sender))
@@ -152,7 +164,7 @@ static int take(struct msghdr *header, struct receiving *receiving)
 	int error = 0;
 
 	for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each; each = CMSG_NXTHDR(header, each))
-		count += unpack(each, fds + count);
+		count += unpack(header, each, fds + count);
 	if (count > receiving->max)
 		error = NP_ELIMIT;
 	else if (header->msg_flags & MSG_CTRUNC)
