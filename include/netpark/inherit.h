@@ -132,7 +132,8 @@ NP_API int np_hand_over(struct np_fd *conn, const struct np_inherited *list, siz
  * @ret_list: the handles, close-on-exec, in the order of the giver's, with their names and data
  * @max:      of them, at least 1
  *
- * See np_hand_over(). After a failure what is in @ret_list means nothing.
+ * See np_hand_over(). After a failure what is in @ret_list means nothing. Ask np_peer_credentials()
+ * first whom it comes from: that one chose what is listened on, read and, later, removed.
  *
  * Return: how many; NP_ELIMIT for more than @max; NP_EEOF: the giver is gone, or has given up;
  * -EPIPE: the same, at the last moment; -EMFILE, -ENOMEM and what else np_fd_open() says; -EPROTO

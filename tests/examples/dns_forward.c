@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h> /* has getentropy(3) there */
+#endif
 
 enum { TRIES = 3 };
 

@@ -72,8 +72,11 @@ static int catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 
-	if (pipe2(event_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe(event_pipe) < 0)
 		return -errno;
+	fcntl(event_pipe[0], F_SETFD, FD_CLOEXEC);
+	fcntl(event_pipe[1], F_SETFD, FD_CLOEXEC);
+	fcntl(event_pipe[1], F_SETFL, O_NONBLOCK);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -119,6 +122,14 @@ static void take_places(struct np_inherited *list, int count)
 	}
 }
 
+/* What is given and taken is used as one's own: among those who could do as they like anyway. */
+static bool is_trusted(struct np_fd *conn)
+{
+	struct np_credentials peer;
+
+	return np_peer_credentials(conn, &peer) == 0 && peer.uid == geteuid();
+}
+
 /* From the one that serves now. 0, also if there is none. */
 static int take_over(void)
 {
@@ -131,7 +142,7 @@ static int take_over(void)
 		return error == -ENOENT || error == -ECONNREFUSED ? 0 : error;
 	}
 	np_set_deadline(conn, np_deadline(PATIENCE_NS));
-	error = np_take_over(conn, list, CONNECTIONS_MAX + 2);
+	error = is_trusted(conn) ? np_take_over(conn, list, CONNECTIONS_MAX + 2) : -EPERM;
 	np_close(conn);
 	if (error >= 0)
 		take_places(list, error);
@@ -247,14 +258,6 @@ static int give(struct np_fd *conn, struct np_inherited *list)
 	np_cancel_io(restart.control);
 	tell(EVENT_GONE);
 	return 0;
-}
-
-/* Only to those who could do as they like with us anyway. */
-static bool is_trusted(struct np_fd *conn)
-{
-	struct np_credentials peer;
-
-	return np_peer_credentials(conn, &peer) == 0 && peer.uid == geteuid();
 }
 
 static int wait_for_successor(void *arg)
