@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 enum { DEFAULT_THREADS = 64 };
+enum { FEW_HELD = 64 }; /* so many are not worth a look */
 
 /* On the stack of the fiber that waits for it. */
 struct job {
@@ -45,6 +46,8 @@ struct blocking_pool {
 	 * server is silent. */
 	unsigned detached;           /* in calls, or running */
 	struct call_queue held_back; /* not yet in calls */
+	size_t held;                 /* how many of them, and */
+	size_t sweep_at;             /* at how many to look whether they are still wanted */
 	struct np_detached *running; /* linked; without order */
 	bool is_orphan;              /* its last thread frees it */
 };
@@ -86,6 +89,7 @@ int np__blocking_create(unsigned threads, const struct processors *processors,
 	pthread_cond_init(&pool->gone, NULL);
 	queue_init(&pool->calls);
 	queue_init(&pool->held_back);
+	pool->sweep_at = FEW_HELD;
 	pool->processors = processors;
 	pool->most = threads ? threads : DEFAULT_THREADS;
 	*ret_pool = pool;
@@ -190,6 +194,7 @@ static void perform_detached(struct blocking_pool *pool, struct np_detached *cal
 	take_out(pool, call);
 	next = queue_take(&pool->held_back);
 	if (next) {
+		pool->held--;
 		queue_append(&pool->calls, next);
 		pool->idle--;
 	} else {
@@ -267,12 +272,42 @@ static int submit(struct blocking_pool *pool, struct np_detached *call)
 
 /* ---- detached calls ----------------------------------------------------------------------- */
 
-static int submit_detached(struct blocking_pool *pool, struct np_detached *call)
+/* Under lock: those that were given up since go to @unwanted. */
+static void sweep(struct blocking_pool *pool, struct call_queue *unwanted)
+{
+	struct call_queue all = pool->held_back;
+	struct np_detached *call;
+
+	queue_init(&pool->held_back);
+	pool->held = 0;
+	while ((call = queue_take(&all))) {
+		bool is_wanted = !np__detached_is_abandoned(call);
+
+		queue_append(is_wanted ? &pool->held_back : unwanted, call);
+		pool->held += is_wanted;
+	}
+	pool->sweep_at = 2 * pool->held + FEW_HELD;
+}
+
+/*
+ * While a name server is silent for longer than anybody waits, those who come and give up would
+ * leave ever more behind. Each is looked at a time or two.
+ */
+static void hold_back(struct blocking_pool *pool, struct np_detached *call,
+		      struct call_queue *unwanted)
+{
+	queue_append(&pool->held_back, call);
+	if (++pool->held >= pool->sweep_at)
+		sweep(pool, unwanted);
+}
+
+static int submit_detached(struct blocking_pool *pool, struct np_detached *call,
+			   struct call_queue *unwanted)
 {
 	int error = 0;
 
 	if (pool->detached >= (pool->most + 1) / 2) {
-		queue_append(&pool->held_back, call);
+		hold_back(pool, call, unwanted);
 		return 0;
 	}
 	error = submit(pool, call);
@@ -283,11 +318,15 @@ static int submit_detached(struct blocking_pool *pool, struct np_detached *call)
 
 int np__blocking_detach(struct blocking_pool *pool, struct np_detached *call)
 {
+	struct call_queue unwanted;
 	int error;
 
+	queue_init(&unwanted);
 	pthread_mutex_lock(&pool->lock);
-	error = submit_detached(pool, call);
+	error = submit_detached(pool, call, &unwanted);
 	pthread_mutex_unlock(&pool->lock);
+	while ((call = queue_take(&unwanted)))
+		call->drop(call);
 	return error;
 }
 

@@ -93,7 +93,8 @@ struct np_detached {
 	void (*run)(struct np_detached *self);  /* the call, on a thread where it may block; makes
 						   who waits for it ready */
 	void (*drop)(struct np_detached *self); /* then, on the same thread: the parker is done
-						   with it, and it may be given back */
+						   with it, and it may be given back; on any thread
+						   if it was abandoned before run() */
 	struct np_detached *next;               /* the parker's, until drop() */
 	uint32_t abandoned; /* atomic: not 0 once nobody waits for it, so that it will wake nobody
 			     */
@@ -173,7 +174,8 @@ struct np_parker {
 	 * detach() - have @call made on another thread, whatever becomes of the task
 	 *
 	 * At the end of what the parker runs, calls that were abandoned are not waited for.
-	 * Return: 0, then run() and drop() will be called once each; or an error, then neither.
+	 * Return: 0, then run() and drop() will be called once each, or drop() alone if @call was
+	 * abandoned before its turn came; or an error, then neither.
 	 * NULL for a parker that has no threads for this: then one is started for each call.
 	 */
 	int (*detach)(struct np_task *self, struct np_detached *call);

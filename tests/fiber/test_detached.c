@@ -45,15 +45,20 @@ static void drop(struct np_detached *self)
 }
 
 /* By a fiber that does not wait for it. */
-static struct np_detached *detach(void)
+static struct np_detached *detach_to(void (*fn)(struct np_detached *self))
 {
 	struct np_task *self = np_task_self();
 	struct np_detached *call = calloc(1, sizeof(*call));
 
-	call->run = wait_long;
+	call->run = fn;
 	call->drop = drop;
 	cr_assert_eq(self->parker->detach(self, call), 0);
 	return call;
+}
+
+static struct np_detached *detach(void)
+{
+	return detach_to(wait_long);
 }
 
 static void abandon(struct np_detached *call)
@@ -152,6 +157,43 @@ Test(detached, leave_half_of_the_threads_to_blocking_calls)
 	const struct np_run_options options = { .blocking_threads = 4 };
 
 	cr_assert_eq(run(call_beside, NULL, &options), 0);
+}
+
+/* ---- those that give up in line ------------------------------------------------------------ */
+
+enum { QUITTERS = 1000, PATIENT = 3 };
+
+static atomic_int answered;
+
+static void answer_patient(struct np_detached *self)
+{
+	(void)self;
+	atomic_fetch_add(&answered, 1);
+}
+
+static int give_up_in_line(void *arg)
+{
+	(void)arg;
+	abandon(detach());
+	FIBER_UNTIL(atomic_load(&running) == 1);
+	for (int i = 0; i < PATIENT; i++)
+		detach_to(answer_patient);
+	for (int i = 0; i < QUITTERS; i++)
+		abandon(detach());
+	cr_assert_geq(atomic_load(&dropped), QUITTERS * 3 / 4);
+	cr_assert_eq(atomic_load(&running), 1);
+	let_go(1 + QUITTERS);
+	FIBER_UNTIL(atomic_load(&dropped) == 1 + PATIENT + QUITTERS);
+	cr_assert_eq(atomic_load(&answered), PATIENT);
+	return 0;
+}
+
+/* A name server that is silent for long would have them all stay. */
+Test(detached, that_are_abandoned_in_line_are_not_kept)
+{
+	const struct np_run_options options = { .blocking_threads = 2 };
+
+	cr_assert_eq(run(give_up_in_line, NULL, &options), 0);
 }
 
 /* ---- deadlocks ---------------------------------------------------------------------------- */
