@@ -33,7 +33,7 @@ struct lending {
 	const char *data;
 	size_t left;      /* of the bytes */
 	unsigned pending; /* calls that have not been answered */
-	bool copies;      /* the kernel has no room for more to keep in mind */
+	bool copies;      /* the kernel wants no more lent */
 };
 
 /* How many calls an entry of the queue answers. */
@@ -96,15 +96,22 @@ static int send_piece(struct np_fd *fd, struct lending *lending)
 	return 0;
 }
 
+/*
+ * Too many calls that wait for an answer, or locked memory: some have to come back. Or a socket
+ * that encrypts in the kernel.
+ */
+static bool is_refusal(int error)
+{
+	return error == -ENOBUFS || error == -EOPNOTSUPP;
+}
+
 /* Until all is sent and answered: 0, -EAGAIN to wait, or an error. */
 static int lend_all(struct np_fd *fd, struct lending *lending)
 {
 	while (lending->left > 0) {
 		int error = send_piece(fd, lending);
 
-		/* Too many calls that wait for an answer, or locked memory: some have to come back.
-		 */
-		if (error == -ENOBUFS && !lending->copies) {
+		if (is_refusal(error) && !lending->copies) {
 			if (!take_answers(fd, lending))
 				lending->copies = true;
 		} else if (error == -EAGAIN) {

@@ -148,9 +148,9 @@ NP_API int64_t np_copy_counted(struct np_fd *to, struct np_fd *from, int64_t lim
  * np_write_zero_copy() - write all of it without a copy: the kernel sends from @buf itself
  *
  * By MSG_ZEROCOPY, for TCP of Linux and an edge-triggered poller (epoll). In every other case, for
- * less than 16 KiB, and where the kernel has no room to keep more in mind, it is np_write(). It
- * pays for hundreds of KiB at a time over a real network; over loopback the kernel copies anyway,
- * and later.
+ * less than 16 KiB, in a child after fork(2), and where the kernel refuses, for want of room to
+ * keep more in mind or because it encrypts (TLS of its own), it is np_write(). It pays for hundreds
+ * of KiB at a time over a real network; over loopback the kernel copies anyway, and later.
  *
  * Returns when the kernel has let go of @buf, which is when the peer has acknowledged the last
  * byte, a round trip later than np_write() and as late as a slow peer reads; or when the connection

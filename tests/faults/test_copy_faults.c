@@ -222,6 +222,29 @@ Test(copy_faults, an_error_in_the_middle_tells_what_arrived)
 	cr_assert_eq(fixture_count_descriptors(), descriptors);
 }
 
+/* ---- np_write_zero_copy ------------------------------------------------------------------- */
+
+/* Where it would not be lent in the first place there is nothing to refuse. */
+Test(copy_faults, what_the_kernel_does_not_want_lent_is_copied)
+{
+	static const int refusals[] = { ENOBUFS, EOPNOTSUPP };
+
+	if (strcmp(fixture_backend()->name, "epoll") != 0)
+		cr_skip_test("lends nothing");
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		fault_clear();
+		fault_fail("send", 1, 1, refusals[i]);
+		cr_assert_eq(np_write_zero_copy(sink[1], bytes, 50000), 50000);
+		cr_assert_eq(fault_met(), 1);
+		cr_assert_eq(np_read_full(sink[0], got, 50000), 50000);
+		cr_assert_eq(memcmp(got, bytes, 50000), 0);
+		/* of the copy, too: an error like others */
+		fault_clear();
+		fault_fail("send", 1, 2, refusals[i]);
+		cr_assert_eq(np_write_zero_copy(sink[1], bytes, 50000), -refusals[i]);
+	}
+}
+
 /* ---- np_sendfile -------------------------------------------------------------------------- */
 
 static struct np_fd *open_file(void)
