@@ -230,6 +230,7 @@ bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 {
 	uint64_t old = atomic_load_explicit(&mutex->word, memory_order_relaxed);
 	uint64_t new;
+	bool wakes;
 
 	do {
 		if (!(old & FD_MUTEX_LOCK(side)) || !(old & REFS)) {
@@ -237,10 +238,10 @@ bool np__fd_mutex_unlock(struct fd_mutex *mutex, int side)
 				"a descriptor's lock is released by somebody who does not hold it");
 			return false;
 		}
-		new = old & ~FD_MUTEX_LOCK(side);
-		new -= old &FD_MUTEX_SLEEPERS(side) ? FD_MUTEX_SLEEPER(side) : REF;
+		wakes = old & FD_MUTEX_SLEEPERS(side);
+		new = (old & ~FD_MUTEX_LOCK(side)) - (wakes ? FD_MUTEX_SLEEPER(side) : REF);
 	} while (!atomic_compare_exchange_weak(&mutex->word, &old, new));
-	if (!(old & FD_MUTEX_SLEEPERS(side)))
+	if (!wakes)
 		return is_abandoned(new);
 	/* Before the reference goes: the sleeper may wake of itself, and take the memory along. */
 	release(mutex, (enum fd_mutex_sleep)side);
