@@ -61,7 +61,8 @@ enum { NP_FDS_MAX = 253 };
  *
  * Return: @size; errors as np_write(), after which the peer may have got a part; -EBADF for what is
  * not open; -EINVAL for NULL, a @count above NP_FDS_MAX, a @conn that is no Unix socket;
- * -ETOOMANYREFS where too many are on their way; -EMSGSIZE for a long message.
+ * -ETOOMANYREFS where too many are on their way; -E2BIG for more than 127 on OpenBSD; -EMSGSIZE for
+ * a long message.
  */
 NP_API ssize_t np_send_fds(struct np_fd *conn, const void *buf, size_t size, const int *fds,
 			   size_t count);
