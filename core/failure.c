@@ -115,12 +115,6 @@ void np__fail_spend(struct np_task *task)
 	*task->failure = record;
 }
 
-int np__refuse(int error)
-{
-	np__fail_spend(np_task_self());
-	return error;
-}
-
 int np__spend(int result)
 {
 	struct np_task *self = np_task_self();

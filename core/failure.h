@@ -47,9 +47,6 @@ int np__fail_lookup(int error, const char *host);
  */
 void np__fail_spend(struct np_task *task);
 
-/* The calling task fails at once, with @error: np__fail_spend(). Returns @error. */
-int np__refuse(int error);
-
 /* The same for a call that may have succeeded: it ends without having parked, with @result. */
 int np__spend(int result);
 

@@ -25,14 +25,16 @@ static int units(int64_t ns)
 	return count > INT_MAX ? INT_MAX : (int)count;
 }
 
-/* @wanted below 0: as it is; 0: @value is ours, not the program's. */
+/* @wanted below 0: as it is; 0: @value is ours, not the program's, who must not fail for it. */
 static int set(int sysfd, int option, int64_t wanted, int value)
 {
+	int error = -ENOPROTOOPT;
+
 	if (wanted < 0)
 		return 0;
-	if (option == NO_OPTION)
-		return wanted == 0 ? 0 : -ENOPROTOOPT;
-	return np__set_option(sysfd, IPPROTO_TCP, option, value);
+	if (option != NO_OPTION)
+		error = np__set_option(sysfd, IPPROTO_TCP, option, value);
+	return wanted == 0 ? 0 : error;
 }
 
 static int set_count(int sysfd, int wanted)

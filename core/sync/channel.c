@@ -122,7 +122,7 @@ static inline int send_by(struct np_channel *channel, const void *element, int64
 	if (!channel || (!element && channel->element_size))
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(self))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	np__spin_lock(&channel->lock);
 	result = channel_send_now(channel, element, &wakeups);
 	if (result == -EAGAIN && deadline_ns >= 0)
@@ -143,7 +143,7 @@ static inline int receive_by(struct np_channel *channel, void *ret_element, int6
 	if (!channel)
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(self))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	np__spin_lock(&channel->lock);
 	result = channel_receive_now(channel, ret_element, &wakeups);
 	if (result == -EAGAIN && deadline_ns >= 0)

@@ -57,9 +57,9 @@ int np_cond_wait_until(struct np_cond *cond, struct np_mutex *mutex, int64_t dea
 	if (!np__mutex_is_locked(mutex))
 		return np__misuse("wait on a condition with a mutex that is not locked");
 	if (deadline_ns < 0)
-		return np__refuse(NP_EDEADLINE);
+		return np__spend(NP_EDEADLINE);
 	if (np__task_is_canceled(np__task_self()))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	ticket.cond = cond;
 	error = np__ticket_draw(&ticket.ticket);
 	return error ? error : wait_for_signal(cond, mutex, &ticket.ticket, deadline_ns);

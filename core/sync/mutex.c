@@ -149,7 +149,7 @@ int np_mutex_lock_until(struct np_mutex *mutex, int64_t deadline_ns)
 	if (!mutex)
 		return -EINVAL;
 	if (np__task_is_canceled(np__task_self()))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	return lock_at_once(mutex) ? 0 : lock_slowly(mutex, &lock_until_wait, deadline_ns);
 }
 

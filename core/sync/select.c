@@ -233,7 +233,7 @@ int np_select(struct np_select_case *cases, int count, int64_t deadline_ns)
 	if (!are_sensible(cases, count))
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(self))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	sorted = sort(cases, count);
 	lock_all(sorted);
 	chosen = perform_any(sorted, &wakeups);

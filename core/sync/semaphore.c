@@ -96,7 +96,7 @@ int np_semaphore_acquire_until(struct np_semaphore *semaphore, uint64_t permits,
 	if (!semaphore)
 		return -EINVAL;
 	if (np__task_is_canceled(self))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	np__spin_lock(&semaphore->lock);
 	if (!take_permits(semaphore, permits))
 		return wait_for_permits(semaphore, permits, deadline_ns);

@@ -61,7 +61,7 @@ static int wait_for_zero(struct np_wait_group *group, int64_t deadline_ns)
 
 	if (error) {
 		np__spin_unlock(&group->lock);
-		return np__refuse(error);
+		return np__spend(error);
 	}
 	np__ticket_keep(&ticket, &group->lock, 0);
 	wait_queue_push(&group->waiters, &self);
@@ -73,7 +73,7 @@ int np_wait_group_wait_until(struct np_wait_group *group, int64_t deadline_ns)
 	if (!group)
 		return -EINVAL;
 	if (deadline_ns >= 0 && np__task_is_canceled(np__task_self()))
-		return np__refuse(NP_ECANCELED);
+		return np__spend(NP_ECANCELED);
 	np__spin_lock(&group->lock);
 	if (group->count)
 		return wait_for_zero(group, deadline_ns);

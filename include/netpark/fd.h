@@ -37,7 +37,8 @@
  *
  * Unless said otherwise: any thread or task may call; NULL is -EINVAL; results are 0, a count, or a
  * negative error; EINTR is retried and never returned; -errno stands for what the system call may
- * say; np_error_text() tells the failure in full.
+ * say; np_error_text() tells the failure in full. A call that would have to wait is -EDEADLK for a
+ * task that cannot park (a host's callback: netpark/poll.h has what these use).
  */
 #ifndef NETPARK_FD_H
 #define NETPARK_FD_H

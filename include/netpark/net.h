@@ -3,8 +3,8 @@
  * netpark/net.h - connections over TCP, UDP and Unix sockets: Go's package net.
  *
  * Connections and listeners are np_fd handles: read, write, close and deadlines are those of
- * netpark/fd.h. Every descriptor made here is non-blocking and close-on-exec. Networks and
- * addresses are texts; netpark/addr.h says which.
+ * netpark/fd.h, as are its rules. Every descriptor made here is non-blocking and close-on-exec.
+ * Networks and addresses are texts; netpark/addr.h says which.
  */
 #ifndef NETPARK_NET_H
 #define NETPARK_NET_H
