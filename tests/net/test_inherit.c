@@ -85,7 +85,7 @@ static int get_option(int sysfd, int level, int option)
 static void check_all_kinds(const void *arg)
 {
 	struct np_inherited list[4];
-	struct np_fd *client, *conn;
+	struct np_fd *clients[2], *conns[2];
 	struct np_addr addr;
 	const char *path = arg;
 	char text[NP_ADDR_TEXT_MAX], byte;
@@ -105,15 +105,20 @@ static void check_all_kinds(const void *arg)
 	CHECK(get_option(3, SOL_SOCKET, SO_KEEPALIVE) > 0);
 	CHECK(np_local_addr(list[0].fd, &addr) == 0);
 	np_addr_format(&addr, text, sizeof(text));
-	CHECK(np_dial("tcp", text, 0, &client) == 0);
-	CHECK(np_accept(list[0].fd, &conn) == 0);
-	CHECK(np_write(client, "x", 1) == 1);
-	CHECK(np_read(conn, &byte, 1) == 1);
-	CHECK(np_dial("unix", path, 0, &client) == 0);
-	CHECK(np_accept(list[1].fd, &conn) == 0);
+	CHECK(np_dial("tcp", text, 0, &clients[0]) == 0);
+	CHECK(np_accept(list[0].fd, &conns[0]) == 0);
+	CHECK(np_write(clients[0], "x", 1) == 1);
+	CHECK(np_read(conns[0], &byte, 1) == 1);
+	CHECK(np_dial("unix", path, 0, &clients[1]) == 0);
+	CHECK(np_accept(list[1].fd, &conns[1]) == 0);
 	CHECK(np_close(list[1].fd) == 0);
 	CHECK(access(path, F_OK) == 0);
 	CHECK(np_write(list[2].fd, "y", 1) == 1);
+	for (int i = 0; i < 2; i++) {
+		np_close(list[2 * i].fd);
+		np_close(clients[i]);
+		np_close(conns[i]);
+	}
 	CHECK(np_inherit(list, 4) == 0);
 }
 
@@ -165,7 +170,7 @@ static void check_result(const void *arg)
 	CHECK(!expected->is_untouched == !getenv("LISTEN_PID"));
 	CHECK(fcntl(3, F_GETFD) == (expected->is_untouched ? 0 : FD_CLOEXEC));
 	for (int i = 0; i < result; i++)
-		CHECK(strcmp(list[i].name, "unknown") == 0);
+		CHECK(strcmp(list[i].name, "unknown") == 0 && np_close(list[i].fd) == 0);
 }
 
 Test(inherit, tells_what_makes_no_sense)
