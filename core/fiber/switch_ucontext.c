@@ -3,6 +3,9 @@
  * core/fiber/switch_ucontext.c - switching with what POSIX had: slow (two system calls for the
  * signal mask), but everywhere.
  */
+#ifdef __APPLE__
+#define _XOPEN_SOURCE 700 /* or there is none, nor room for the registers in it */
+#endif
 #include "core/fiber/switch.h"
 
 #include <signal.h>

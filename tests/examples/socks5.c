@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { VERSION = 5, NO_METHOD = 0xff, METHOD_NONE = 0, METHOD_PASSWORD = 2, CONNECT = 1 };
 enum { TYPE_IPV4 = 1, TYPE_NAME = 3, TYPE_IPV6 = 4 };

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unwind.h>
 #ifdef __GLIBC__
 #include <execinfo.h>

@@ -13,6 +13,7 @@
 #include "tests/support/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static void begin_silence(void)
 	if (bind(silent, (struct sockaddr *)&name, (socklen_t)length) == 0)
 		listen(silent, 0);
 	for (int i = 0; i < SILENT_CLIENTS; i++) {
-		silent_clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		silent_clients[i] = socket(AF_INET, SOCK_STREAM, 0);
+		fcntl(silent_clients[i], F_SETFL, O_NONBLOCK);
 		connect(silent_clients[i], (struct sockaddr *)&name, (socklen_t)length);
 	}
 }
