@@ -14,11 +14,10 @@
  * that the system chooses.
  */
 #include "dns.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,26 +69,7 @@ ssize_t dns_answer_at_once(const struct dns_server *server, const uint8_t *messa
 
 /* ---- the process -------------------------------------------------------------------------- */
 
-static int stop_pipe[2];
-
-static void write_stop(int signo)
-{
-	(void)signo;
-	if (write(stop_pipe[1], "", 1) < 0)
-		return; /* full: told already */
-}
-
-static int catch_stop(void)
-{
-	struct sigaction action = { .sa_handler = write_stop, .sa_flags = SA_RESTART };
-
-	if (pipe(stop_pipe) < 0)
-		return -errno;
-	fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	return 0;
-}
+static int stop_fd;
 
 /* A free port of TCP may be taken for UDP. */
 static int listen_on_both(struct dns_server *server, const char *address, char *text)
@@ -120,13 +100,8 @@ struct process {
 
 static int wait_for_stop(void)
 {
-	struct np_fd *stop;
-	int error = np_fd_open(stop_pipe[0], 0, &stop);
+	int error = stop_wait(stop_fd);
 
-	if (error)
-		return dns_fail("", error);
-	error = np_wait(stop, NP_READ);
-	np_close(stop);
 	return error ? dns_fail("", error) : 0;
 }
 
@@ -200,7 +175,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	process.address = argv[optind];
-	status = catch_stop();
+	status = stop_catch(&stop_fd);
 	if (status)
 		return dns_fail("pipe", status);
 	status = np_run(serve, &process, &options);

@@ -9,9 +9,9 @@
  * error, who waits for what.
  */
 #include "echo.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -46,39 +46,12 @@ int echo_listen(const char *address, struct np_fd **ret_listener)
 	return 0;
 }
 
-/* A signal becomes a byte in a pipe, which a task waits for as for any other. */
-static int stop_pipe[2];
 static struct np_semaphore stopping; /* a permit once it was read */
-
-static void write_stop(int signo)
-{
-	(void)signo;
-	if (write(stop_pipe[1], "", 1) < 0)
-		return; /* full: told already */
-}
-
-static int catch_stop(int *ret_fd)
-{
-	struct sigaction action = { .sa_handler = write_stop, .sa_flags = SA_RESTART };
-
-	if (pipe(stop_pipe) < 0)
-		return -errno;
-	fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	*ret_fd = stop_pipe[0];
-	return 0;
-}
 
 int echo_wait_for_stop(const struct echo_options *options)
 {
-	struct np_fd *stop;
-	int error = np_fd_open(options->stop_fd, 0, &stop);
+	int error = stop_wait(options->stop_fd);
 
-	if (!error) {
-		error = np_wait(stop, NP_READ);
-		np_close(stop);
-	}
 	np_semaphore_release(&stopping, 1);
 	return error ? echo_fail("", error) : 0;
 }
@@ -161,7 +134,7 @@ int main(int argc, char **argv)
 		return usage();
 	options.address = argv[optind];
 
-	error = catch_stop(&options.stop_fd);
+	error = stop_catch(&options.stop_fd);
 	if (error)
 		return echo_fail("pipe", error);
 	error = np_dump_on_signal(SIGQUIT, STDERR_FILENO);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/examples/server.c - see server.h. */
 #include "server.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int server_fail(const struct server *server, int error)
 {
@@ -61,45 +60,6 @@ bool server_option(struct server *server, int letter, const char *value)
 	default:
 		return false;
 	}
-}
-
-/* ---- signals ------------------------------------------------------------------------------ */
-
-/* A signal becomes a byte in a pipe, which a fiber waits for as for any other. */
-static int stop_pipe[2];
-
-static void write_stop(int signo)
-{
-	(void)signo;
-	if (write(stop_pipe[1], "", 1) < 0)
-		return; /* full: told already */
-}
-
-static int catch_stop(struct server *server)
-{
-	struct sigaction action = { .sa_handler = write_stop, .sa_flags = SA_RESTART };
-
-	if (pipe(stop_pipe) < 0)
-		return -errno;
-	fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	/* netpark keeps it back where it would come, which costs a little: see np_copy(). */
-	signal(SIGPIPE, SIG_IGN);
-	server->stop_fd = stop_pipe[0];
-	return 0;
-}
-
-static int wait_for_stop(struct server *server)
-{
-	struct np_fd *stop;
-	int error = np_fd_open(server->stop_fd, 0, &stop);
-
-	if (error)
-		return error;
-	error = np_wait(stop, NP_READ);
-	np_close(stop);
-	return error;
 }
 
 /* ---- connections -------------------------------------------------------------------------- */
@@ -199,7 +159,7 @@ static int run(void *arg)
 	if (!error)
 		error = np_group_go(&server->group, accept_all, server);
 	if (!error)
-		error = wait_for_stop(server);
+		error = stop_wait(server->stop_fd);
 	if (!error && server->stop) {
 		np_cancel_io(server->listener);
 		server->stop(server->arg);
@@ -216,10 +176,12 @@ int server_run(struct server *server)
 		.backend = server->backend,
 		.workers = server->workers,
 	};
-	int status = catch_stop(server);
+	int status = stop_catch(&server->stop_fd);
 
 	if (status < 0)
 		return server_fail(server, status);
+	/* netpark keeps it back where it would come, which costs a little: see np_copy(). */
+	signal(SIGPIPE, SIG_IGN);
 	np_semaphore_release(&server->room, server->most ? server->most : 1000);
 	status = np_run(run, server, &options);
 	return status < 0 ? server_fail(server, status) : status;

@@ -12,14 +12,14 @@
  * Prints the address it listens on, port 0 takes a free one, and then what happens: "line open",
  * "line lost", "client" and "client gone". SIGINT and SIGTERM stop it, with status 0.
  */
+#include "stop.h"
+
 #include <netpark.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -250,38 +250,7 @@ static int accept_clients(void *arg)
 
 /* ---- the program -------------------------------------------------------------------------- */
 
-static int stop_pipe[2];
-
-static void write_stop(int signo)
-{
-	(void)signo;
-	if (write(stop_pipe[1], "", 1) < 0)
-		return; /* full: told already */
-}
-
-static int catch_stop(void)
-{
-	const struct sigaction action = { .sa_handler = write_stop, .sa_flags = SA_RESTART };
-
-	if (pipe(stop_pipe) < 0)
-		return -errno;
-	fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	return 0;
-}
-
-static int wait_for_stop(void)
-{
-	struct np_fd *stop;
-	int error = np_fd_open(stop_pipe[0], 0, &stop);
-
-	if (error)
-		return error;
-	error = np_wait(stop, NP_READ);
-	np_close(stop);
-	return error;
-}
+static int stop_fd;
 
 static int listen_and_tell(struct np_fd **ret_listener)
 {
@@ -310,7 +279,7 @@ static int run(void *arg)
 	if (!error)
 		error = np_group_go(&bridge.fibers, accept_clients, listener);
 	if (!error)
-		error = wait_for_stop();
+		error = stop_wait(stop_fd);
 	if (error)
 		fail("", error);
 	np_group_cancel(&bridge.fibers);
@@ -353,7 +322,7 @@ int main(int argc, char **argv)
 	}
 	bridge.path = argv[optind];
 	bridge.address = argv[optind + 2];
-	if (catch_stop() < 0) {
+	if (stop_catch(&stop_fd) < 0) {
 		perror("tty_bridge");
 		return 1;
 	}
