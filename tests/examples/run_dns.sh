@@ -138,9 +138,8 @@ few_status=1
 while [ "$few_status" = 1 ] || [ "$few_status" = 127 ]; do
 	limit=$((limit + 1))
 	(ulimit -n "$limit" && exec "$dns" -b "$backend" 127.0.0.1:0) >"$dir/address" 2>"$dir/few" &
-	few=$!
-	read -r address <"$dir/address" && kill "$few"
-	wait "$few"
+	server=$!
+	if read -r address <"$dir/address"; then stop TERM; else wait "$server"; fi
 	few_status=$?
 	grep -v 'oo many open files' "$dir/few" && { echo "with $limit descriptors"; failed=1; }
 done
@@ -149,8 +148,8 @@ done
 status 'silent upstream' SERVFAIL "$(ask "$waiting" a.inner.test A)"
 status 'silent upstream over TCP' SERVFAIL "$(ask "$waiting" +tcp a.inner.test A)"
 kill -CONT "$quiet_server"
-kill "$quiet_server"
-wait "$quiet_server"
+server=$quiet_server
+stop TERM
 status 'dead upstream' SERVFAIL "$(ask "$waiting" a.inner.test A)"
 status 'dead upstream over TCP' SERVFAIL "$(ask "$waiting" +tcp a.inner.test A)"
 
