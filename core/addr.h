@@ -22,6 +22,12 @@ const char *np__ip_parse(const char *text, struct np_addr *addr);
 /* The four bytes of an IPv4 address, also of a mapped one. NULL of others. */
 const uint8_t *np__addr_ipv4(const struct np_addr *addr);
 
+/* The reverse: the IPv6 address that means it. */
+void np__ip_map(const uint8_t ipv4[4], uint8_t ret_ip[16]);
+
+/* A Unix name as the path of a file. False if it is none: an abstract name, or no name. */
+bool np__addr_path(const struct np_addr *addr, char ret_path[NP_ADDR_PATH_MAX + 1]);
+
 /* The interface's name, else its number. 0 if it is neither. */
 uint32_t np__zone_parse(const char *text);
 

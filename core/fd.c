@@ -93,8 +93,10 @@ int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_
 {
 	struct np_fd *fd = allocate(sysfd, kind);
 
-	if (!fd)
+	if (!fd) {
+		np__sys_close(sysfd);
 		return -ENOMEM;
+	}
 	fd->is_socket = true;
 	fd->is_stream = kind->is_stream;
 	*ret_fd = fd;
@@ -456,9 +458,7 @@ int np__fd_lock_slowly(struct np_fd *fd, int side, const char *op)
 {
 	int error = lock_side(fd, side, op);
 
-	if (error)
-		np__fail_spend(np_task_self());
-	return error;
+	return error ? np__spend(error) : 0;
 }
 
 /*

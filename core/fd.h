@@ -16,6 +16,8 @@
 
 #include <netpark/fd.h>
 
+#include <errno.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 struct np_fd {
@@ -99,6 +101,20 @@ static inline const struct fd_memory *np__fd_memory(struct np_fd *fd)
 	return *(const struct fd_memory **)np__fd_behind(fd);
 }
 
+/* The most bytes of one system call: some fail at 2 GiB, and a round number keeps alignment. */
+#define FD_IO_MAX ((size_t)1 << 30)
+
+/*
+ * What a write that took @n of @size bytes means for the caller: 0 to go on, else the error. A
+ * driver that claims more than it was given would have us read past the end of the buffer.
+ */
+static inline int np__judge_write(size_t n, size_t size)
+{
+	if (n > size)
+		return -EIO;
+	return n == 0 && size > 0 ? NP_ESHORTWRITE : 0;
+}
+
 /* How to make one, beyond what np_fd_open() finds out by itself. */
 struct fd_kind {
 	const char *network;
@@ -116,7 +132,7 @@ struct fd_kind {
 /* np_fd_open() of a file that texts call by @path, unless it is a socket; NULL: by its kind. */
 int np__fd_open(int sysfd, unsigned flags, const char *path, struct np_fd **ret_fd);
 
-/* Wrap a non-blocking socket. @sysfd is the handle's on success. 0 or -ENOMEM. */
+/* Wrap a non-blocking socket. @sysfd is the handle's, or closed if that fails. 0 or -ENOMEM. */
 int np__fd_new_socket(int sysfd, const struct fd_kind *kind, struct np_fd **ret_fd);
 
 /* Is @name the peer's? */

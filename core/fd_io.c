@@ -18,8 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define IO_MAX     ((size_t)1 << 30) /* some systems fail at 2 GiB; a round number keeps alignment */
-#define WRITEV_MAX 1024              /* what every system's IOV_MAX allows */
+#define WRITEV_MAX 1024 /* what every system's IOV_MAX allows */
 
 /* What a call through the C library returned, as that. */
 static ssize_t outcome(ssize_t n)
@@ -194,7 +193,7 @@ ssize_t np__fd_run(struct np_fd *fd, int side, const char *op, const char *call,
 /* Arguments that are not as they nearly always are: to be taken as they are. */
 static inline bool is_odd(const struct np_fd *fd, const void *buf, size_t size)
 {
-	return !fd || !buf || size - 1 >= IO_MAX;
+	return !fd || !buf || size - 1 >= FD_IO_MAX;
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
@@ -313,8 +312,8 @@ NP_RARE static ssize_t read_slowly(struct np_fd *fd, void *buf, size_t size)
 		return error;
 	if (size == 0)
 		return end_read(fd, 0, 0, np__task_self());
-	if (fd->is_stream && size > IO_MAX)
-		buffer.size = IO_MAX;
+	if (fd->is_stream && size > FD_IO_MAX)
+		buffer.size = FD_IO_MAX;
 	if (fd->is_blocking)
 		return read_elsewhere(fd, buffer, np__task_self());
 	return read_locked(fd, buffer, before, np__task_self());
@@ -358,7 +357,7 @@ static ssize_t total_size(const struct iovec *iov, int count)
 
 /*
  * As many of the first buffers as one system call takes: not more than @max, and of a stream not
- * more bytes than IO_MAX. A first buffer above that is put into *cut, shortened, and goes alone.
+ * more bytes than FD_IO_MAX. A first buffer above that is put into *cut, shortened, and goes alone.
  */
 static struct vector cap_vector(const struct np_fd *fd, const struct iovec *iov, int count, int max,
 				struct iovec *cut)
@@ -369,14 +368,14 @@ static struct vector cap_vector(const struct np_fd *fd, const struct iovec *iov,
 	while (piece.count < count && piece.count < max) {
 		size_t size = iov[piece.count].iov_len;
 
-		if (fd->is_stream && size > IO_MAX - total)
+		if (fd->is_stream && size > FD_IO_MAX - total)
 			break;
 		total += size;
 		piece.count++;
 	}
 	if (piece.count > 0 || count == 0)
 		return piece;
-	*cut = (struct iovec){ iov->iov_base, IO_MAX };
+	*cut = (struct iovec){ iov->iov_base, FD_IO_MAX };
 	return (struct vector){ cut, 1 };
 }
 
@@ -429,23 +428,12 @@ static ssize_t write_once(struct np_fd *fd, void *arg)
 			     : np__call_write(fd->sysfd, buffer->data, buffer->size);
 }
 
-/*
- * What a write that took @n of @size bytes means for the caller: 0 to go on, else the error. A
- * driver that claims more than it was given would have us read past the end of the buffer.
- */
-static int judge_write(size_t n, size_t size)
-{
-	if (n > size)
-		return -EIO;
-	return n == 0 && size > 0 ? NP_ESHORTWRITE : 0;
-}
-
-/* At most IO_MAX of what is left. */
+/* At most FD_IO_MAX of what is left. */
 static struct buffer next_piece(const struct np_fd *fd, const char *data, size_t rest)
 {
 	return (struct buffer){
 		(void *)(uintptr_t)data,
-		fd->is_stream && rest > IO_MAX ? IO_MAX : rest,
+		fd->is_stream && rest > FD_IO_MAX ? FD_IO_MAX : rest,
 	};
 }
 
@@ -466,7 +454,7 @@ static int write_pieces(struct np_fd *fd, struct buffer piece, ssize_t n, size_t
 		int error;
 
 		n = perform_again(fd, SIDE_WRITE, write_once, &piece, n);
-		error = n < 0 ? (int)n : judge_write((size_t)n, piece.size);
+		error = n < 0 ? (int)n : np__judge_write((size_t)n, piece.size);
 		if (!error)
 			*written += (size_t)n;
 		if (error || *written == size)
@@ -629,7 +617,7 @@ static int writev_pieces(struct np_fd *fd, struct iovec *iov, int count)
 		size_t size = (size_t)total_size(piece.iov, piece.count);
 		ssize_t n = perform(fd, SIDE_WRITE, writev_once, &piece);
 
-		error = n < 0 ? (int)n : judge_write((size_t)n, size);
+		error = n < 0 ? (int)n : np__judge_write((size_t)n, size);
 		if (error == 0)
 			iov = advance(iov, &count, (size_t)n);
 	}

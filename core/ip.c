@@ -4,15 +4,21 @@
 
 #include <string.h>
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 const uint8_t *np__addr_ipv4(const struct np_addr *addr)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
 	if (addr->family == NP_ADDR_IPV4)
 		return addr->ip;
 	if (addr->family == NP_ADDR_IPV6 && memcmp(addr->ip, mapped, sizeof(mapped)) == 0)
 		return addr->ip + sizeof(mapped);
 	return NULL;
+}
+
+void np__ip_map(const uint8_t ipv4[4], uint8_t ret_ip[16])
+{
+	memcpy(ret_ip, mapped, sizeof(mapped));
+	memcpy(ret_ip + sizeof(mapped), ipv4, 4);
 }
 
 void np_ip_unmap(struct np_addr *addr)

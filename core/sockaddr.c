@@ -28,6 +28,15 @@ static int unix_to_sockaddr(const struct np_addr *addr, struct sockaddr_storage 
 	return 0;
 }
 
+bool np__addr_path(const struct np_addr *addr, char ret_path[NP_ADDR_PATH_MAX + 1])
+{
+	if (addr->family != NP_ADDR_UNIX || addr->path_size == 0 || addr->path[0] == '\0')
+		return false;
+	memcpy(ret_path, addr->path, addr->path_size);
+	ret_path[addr->path_size] = '\0';
+	return true;
+}
+
 static int fill(const struct np_addr *addr, struct sockaddr_storage *ret, socklen_t *ret_length)
 {
 	memset(ret, 0, sizeof(*ret));

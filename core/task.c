@@ -13,6 +13,13 @@ struct np_task *np_task_self(void)
 	return np__task_current;
 }
 
+int np__task_check(struct np_task *task, int64_t deadline_ns)
+{
+	if (np__task_is_canceled(task))
+		return NP_ECANCELED;
+	return deadline_ns != 0 && deadline_ns <= np_time() ? NP_EDEADLINE : 0;
+}
+
 struct np_task *np_task_enter(struct np_task *task)
 {
 	struct np_task *before = np__task_current;

@@ -57,6 +57,12 @@ static inline bool np__task_is_canceled(struct np_task *task)
 	return __atomic_load_n(&task->canceled, __ATOMIC_SEQ_CST) != 0;
 }
 
+/*
+ * Is there no use in beginning what may last until @deadline_ns (0: for ever)? NP_ECANCELED or
+ * NP_EDEADLINE; else 0.
+ */
+int np__task_check(struct np_task *task, int64_t deadline_ns);
+
 /* A call of @task has been done without parking; others may be waiting for their turn. */
 static inline void np__task_spend(struct np_task *task)
 {

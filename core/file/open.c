@@ -81,17 +81,10 @@ static int open_file(struct open_call *call, struct np_task *self, struct np_fd 
 int np_file_open(const char *path, int flags, mode_t mode, struct np_fd **ret_file)
 {
 	struct open_call call = { path, flags | O_CLOEXEC | O_NOCTTY, mode, -1 };
-	struct np_task *self = np__task_self();
-	int error;
 
 	if (!path || !ret_file)
 		return np__invalid("np_file_open: no path, or no place for the handle");
-	error = open_file(&call, self, ret_file);
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
-	return error;
+	return np__spend(open_file(&call, np__task_self(), ret_file));
 }
 
 int np_pipe(struct np_fd *ret_ends[2])

@@ -15,8 +15,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define IO_MAX ((size_t)1 << 30) /* as in core/fd_io.c */
-
 struct file_call {
 	int sysfd;
 	char *data;
@@ -42,20 +40,14 @@ static int perform(struct np_fd *file, const char *op, const char *call, int (*f
 	struct np_task *self = np__task_self();
 	int error = np__fd_incref(file, op);
 
-	if (error) {
-		np__fail_spend(self);
-		return error;
-	}
+	if (error)
+		return np__spend(error);
 	arg->sysfd = file->sysfd;
 	error = np__task_is_canceled(self) ? NP_ECANCELED : np__task_blocking(self, fn, arg);
 	if (error)
 		np__fd_fail(file, error, op, call);
 	np__fd_decref(file);
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
-	return error;
+	return np__spend(error);
 }
 
 /* ---- data --------------------------------------------------------------------------------- */
@@ -79,7 +71,7 @@ static bool is_nowhere(size_t size, int64_t offset)
 
 ssize_t np_pread(struct np_fd *file, void *buf, size_t size, int64_t offset)
 {
-	struct file_call call = { .data = buf, .size = size < IO_MAX ? size : IO_MAX };
+	struct file_call call = { .data = buf, .size = size < FD_IO_MAX ? size : FD_IO_MAX };
 	int error;
 
 	if (!file || (!buf && size > 0) || is_nowhere(size, offset))
@@ -94,17 +86,17 @@ static int make_pwrite(void *arg)
 	struct file_call *call = arg;
 
 	do {
-		size_t piece = call->size < IO_MAX ? call->size : IO_MAX;
+		size_t piece = call->size < FD_IO_MAX ? call->size : FD_IO_MAX;
 		ssize_t n = pwrite(call->sysfd, call->data, piece, call->offset);
+		int error;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		if ((size_t)n > piece)
-			return -EIO;
-		if (n == 0 && piece > 0)
-			return NP_ESHORTWRITE;
+		error = np__judge_write((size_t)n, piece);
+		if (error)
+			return error;
 		call->data += n;
 		call->size -= (size_t)n;
 		call->offset += n;
@@ -253,10 +245,8 @@ int np_tty_drain(struct np_fd *tty)
 	if (!tty)
 		return np__invalid("np_tty_drain: no handle");
 	error = np__fd_incref(tty, "drain");
-	if (error) {
-		np__fail_spend(self);
-		return error;
-	}
+	if (error)
+		return np__spend(error);
 	np__fd_keep(tty); /* for the text of a failure after it was closed */
 	duplicate = fcntl(tty->sysfd, F_DUPFD_CLOEXEC, 3);
 	error = duplicate < 0 ? -errno : 0;
@@ -266,9 +256,5 @@ int np_tty_drain(struct np_fd *tty)
 	if (error)
 		np__fd_fail_outside(tty, error, "drain", "tcdrain");
 	np__fd_drop(tty);
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
-	return error;
+	return np__spend(error);
 }

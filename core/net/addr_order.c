@@ -73,16 +73,13 @@ static int scope_of(const struct traits *traits)
 
 static struct traits traits_of(const struct np_addr *addr)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct traits traits = { .policy = policies };
+	const uint8_t *ipv4 = np__addr_ipv4(addr);
+	struct traits traits = { .policy = policies, .is_v4 = ipv4 != NULL };
 
-	if (addr->family == NP_ADDR_IPV4) {
-		memcpy(traits.ip, mapped, 12);
-		memcpy(traits.ip + 12, addr->ip, 4);
-	} else {
+	if (ipv4)
+		np__ip_map(ipv4, traits.ip);
+	else
 		memcpy(traits.ip, addr->ip, 16);
-	}
-	traits.is_v4 = memcmp(traits.ip, mapped, 12) == 0;
 	traits.scope = scope_of(&traits);
 	while (common_bits(traits.ip, traits.policy->prefix) < traits.policy->bits)
 		traits.policy++;

@@ -4,6 +4,7 @@
 
 #include <netpark/net.h>
 
+#include "core/addr.h"
 #include "core/fd.h"
 #include "core/net/options.h"
 #include "core/net/target.h"
@@ -71,13 +72,10 @@ static int set_options(const struct target *target, const struct np_listen_optio
 /* Whatever umask(2) says. A name without a path has no permissions. */
 static int set_path_mode(const struct target *target, unsigned mode)
 {
-	const struct np_addr *addr = &target->addr;
 	char path[NP_ADDR_PATH_MAX + 1];
 
-	if (!target_is_unix(target) || addr->path_size == 0 || addr->path[0] == '\0')
+	if (!np__addr_path(&target->addr, path))
 		return 0;
-	memcpy(path, addr->path, addr->path_size);
-	path[addr->path_size] = '\0';
 	if (chmod(path, (mode_t)mode) < 0) {
 		int error = -errno;
 

@@ -43,8 +43,7 @@ static int refuse_destination(struct np_fd *fd, const struct np_addr *to, int er
 {
 	np__fd_fail_outside(fd, error, "write", NULL);
 	tell_destination(fd->is_packet, to, reason);
-	np__fail_spend(np_task_self());
-	return error;
+	return np__spend(error);
 }
 
 /* What is wrong with the address of a message that was not sent for @error; NULL for other reasons.

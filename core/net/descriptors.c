@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define PIECE_MAX ((size_t)1 << 30) /* as in core/fd_io.c */
-
 /*
  * Room for the most, whatever the caller expects: some systems lose track of descriptors that have
  * none. And for the sender's credentials and label, which the program may have asked the socket
@@ -68,17 +66,17 @@ static ssize_t send_pieces(struct np_fd *fd, void *arg)
 	do {
 		struct iovec piece = sending->rest;
 		ssize_t n;
+		int error;
 
-		if (fd->is_stream && piece.iov_len > PIECE_MAX)
-			piece.iov_len = PIECE_MAX;
+		if (fd->is_stream && piece.iov_len > FD_IO_MAX)
+			piece.iov_len = FD_IO_MAX;
 		sending->header.msg_iov = &piece;
 		n = sendmsg(fd->sysfd, &sending->header, MSG_NOSIGNAL);
 		if (n < 0)
 			return -errno;
-		if ((size_t)n > piece.iov_len)
-			return -EIO;
-		if (n == 0 && piece.iov_len > 0)
-			return NP_ESHORTWRITE;
+		error = np__judge_write((size_t)n, piece.iov_len);
+		if (error)
+			return error;
 		sending->header.msg_control = NULL;
 		sending->header.msg_controllen = 0;
 		if (n > 0) /* else there may be no buffer */
@@ -215,8 +213,8 @@ ssize_t np_recv_fds(struct np_fd *conn, void *buf, size_t size, int *ret_fds, si
 		return np__invalid("np_recv_fds: no Unix socket");
 	if (size == 0)
 		receiving.buffer = (struct iovec){ &dummy, 1 };
-	else if (conn->is_stream && size > PIECE_MAX)
-		receiving.buffer.iov_len = PIECE_MAX;
+	else if (conn->is_stream && size > FD_IO_MAX)
+		receiving.buffer.iov_len = FD_IO_MAX;
 	n = np__fd_run(conn, SIDE_READ, "read", "recvmsg", receive_once, &receiving);
 	if (n >= 0)
 		*ret_count = receiving.count;

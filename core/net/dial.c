@@ -179,12 +179,9 @@ static int dial_name(struct route *route, const char *address, struct np_fd **re
 /* Has it ended before it begins? 0 or an error. */
 static int check(const struct np_dial_options *options)
 {
-	if (np__task_is_canceled(np_task_self()) || np__dial_is_canceled(options->cancel))
+	if (np__dial_is_canceled(options->cancel))
 		return NP_ECANCELED;
-	if (options->deadline_ns < 0 ||
-	    (options->deadline_ns > 0 && options->deadline_ns <= np_time()))
-		return NP_EDEADLINE;
-	return 0;
+	return np__task_check(np_task_self(), options->deadline_ns);
 }
 
 static int dial(const char *network, const char *address, const struct np_dial_options *options,

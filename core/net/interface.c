@@ -205,8 +205,7 @@ static unsigned prefix_bits(const struct sockaddr *mask, bool is_v4)
 /* Some systems have the zone of a link-local address in it, where zeros belong. */
 static void take_zone_out(struct np_addr *addr)
 {
-	if (addr->family != NP_ADDR_IPV6 || addr->zone != 0 || addr->ip[0] != 0xfe ||
-	    (addr->ip[1] & 0xc0) != 0x80)
+	if (addr->family != NP_ADDR_IPV6 || addr->zone != 0 || !np_ip_is_link_local(addr))
 		return;
 	addr->zone = (uint32_t)addr->ip[2] << 8 | addr->ip[3];
 	addr->ip[2] = addr->ip[3] = 0;

@@ -52,11 +52,7 @@ static void unlink_path(struct np_fd *listener)
 
 	np__addr_from_sockaddr(&addr, (const struct sockaddr *)listener->name,
 			       listener->name_length);
-	if (addr.path_size == 0 || addr.path[0] == '\0')
-		return;
-	memcpy(path, addr.path, addr.path_size);
-	path[addr.path_size] = '\0';
-	if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+	if (np__addr_path(&addr, path) && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
 		unlink(path);
 }
 
@@ -167,9 +163,5 @@ int np_accept(struct np_fd *listener, struct np_fd **ret_conn)
 		return sysfd;
 	kind.name_length = length;
 	error = np__fd_new_socket(sysfd, &kind, ret_conn);
-	if (error) {
-		np__sys_close(sysfd);
-		np__fail(error, "accept", kind.network);
-	}
-	return error;
+	return error ? np__fail(error, "accept", kind.network)->error : 0;
 }

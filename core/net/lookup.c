@@ -210,11 +210,10 @@ static int ask_cancelably(struct lookup *lookup, struct np_task *self, int64_t d
 static int ask_somewhere(struct lookup *lookup, int64_t deadline_ns)
 {
 	struct np_task *self = np_task_self();
+	int error = np__task_check(self, deadline_ns);
 
-	if (np__task_is_canceled(self))
-		return NP_ECANCELED;
-	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
-		return NP_EDEADLINE;
+	if (error)
+		return error;
 	if (!may_block(lookup, self, deadline_ns))
 		return ask_cancelably(lookup, self, deadline_ns);
 	ask(lookup);

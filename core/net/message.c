@@ -9,21 +9,18 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static const uint8_t MAPPED_PREFIX[12] = { [10] = 0xff, [11] = 0xff };
-static const uint8_t ANY[16];
-
 /* ---- where to ----------------------------------------------------------------------------- */
 
 /* For a socket of IPv4. */
 static const char *to_ipv4(const struct np_addr *to, struct np_addr *ret)
 {
 	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
-	bool is_mapped = to->family == NP_ADDR_IPV6 && memcmp(to->ip, MAPPED_PREFIX, 12) == 0;
+	const uint8_t *ip = to->family == NP_ADDR_WILDCARD ? loopback : np__addr_ipv4(to);
 
-	if (to->family == NP_ADDR_IPV6 && !is_mapped)
+	if (!ip)
 		return "non-IPv4 address";
 	ret->family = NP_ADDR_IPV4;
-	memcpy(ret->ip, to->family == NP_ADDR_WILDCARD ? loopback : to->ip + 12 * is_mapped, 4);
+	memcpy(ret->ip, ip, 4);
 	return NULL;
 }
 
@@ -31,7 +28,6 @@ static const char *to_ipv4(const struct np_addr *to, struct np_addr *ret)
 static void to_ipv6(const struct np_addr *to, struct np_addr *ret)
 {
 	static const uint8_t loopback[16] = { [15] = 1 };
-	bool is_any4 = to->family == NP_ADDR_IPV4 && memcmp(to->ip, ANY, 4) == 0;
 
 	ret->family = NP_ADDR_IPV6;
 	memset(ret->ip, 0, 16);
@@ -40,9 +36,8 @@ static void to_ipv6(const struct np_addr *to, struct np_addr *ret)
 	} else if (to->family == NP_ADDR_IPV6) {
 		memcpy(ret->ip, to->ip, 16);
 		ret->zone = to->zone;
-	} else if (!is_any4) {
-		memcpy(ret->ip, MAPPED_PREFIX, 12);
-		memcpy(ret->ip + 12, to->ip, 4);
+	} else if (!np_ip_is_unspecified(to)) {
+		np__ip_map(to->ip, ret->ip);
 	}
 }
 

@@ -78,16 +78,14 @@ static int set_byte(int sysfd, int option, unsigned value)
 {
 	unsigned char byte = (unsigned char)value;
 
-	return setsockopt(sysfd, IPPROTO_IP, option, &byte, sizeof(byte)) < 0 ? -errno : 0;
+	return np__set_value(sysfd, IPPROTO_IP, option, &byte, sizeof(byte));
 }
 
 static int set_interface4(int sysfd, unsigned interface)
 {
 	mreqn_interface request = mreqn_interface_of(interface);
 
-	return setsockopt(sysfd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request)) < 0
-		       ? -errno
-		       : 0;
+	return np__set_value(sysfd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request));
 }
 
 static int set_interface6(int sysfd, unsigned interface)

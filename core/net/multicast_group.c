@@ -8,6 +8,7 @@
 #include "core/net/multicast.h"
 
 #include "core/addr.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,11 +22,6 @@ struct options {
 	int ipv4_source;
 	int ipv6;
 };
-
-static int set(int sysfd, int level, int option, const void *value, socklen_t size)
-{
-	return setsockopt(sysfd, level, option, value, size) < 0 ? -errno : 0;
-}
 
 /* ---- on an interface ---------------------------------------------------------------------- */
 
@@ -48,10 +44,11 @@ static int change_there(int sysfd, const struct membership *membership,
 
 	store(membership->group, &alone.gr_group);
 	if (!membership->source)
-		return set(sysfd, level, options->group, &alone, sizeof(alone));
+		return np__set_value(sysfd, level, options->group, &alone, sizeof(alone));
 	with_source.gsr_group = alone.gr_group;
 	store(membership->source, &with_source.gsr_source);
-	return set(sysfd, level, options->source_group, &with_source, sizeof(with_source));
+	return np__set_value(sysfd, level, options->source_group, &with_source,
+			     sizeof(with_source));
 }
 
 /* ---- on the one that the kernel takes ----------------------------------------------------- */
@@ -64,10 +61,11 @@ static int change_ipv4(int sysfd, const struct membership *membership,
 
 	memcpy(&alone.imr_multiaddr, membership->group->ip, 4);
 	if (!membership->source)
-		return set(sysfd, IPPROTO_IP, options->ipv4, &alone, sizeof(alone));
+		return np__set_value(sysfd, IPPROTO_IP, options->ipv4, &alone, sizeof(alone));
 	with_source.imr_multiaddr = alone.imr_multiaddr;
 	memcpy(&with_source.imr_sourceaddr, membership->source->ip, 4);
-	return set(sysfd, IPPROTO_IP, options->ipv4_source, &with_source, sizeof(with_source));
+	return np__set_value(sysfd, IPPROTO_IP, options->ipv4_source, &with_source,
+			     sizeof(with_source));
 }
 
 static int change_ipv6(int sysfd, const struct membership *membership,
@@ -76,7 +74,7 @@ static int change_ipv6(int sysfd, const struct membership *membership,
 	struct ipv6_mreq request = { .ipv6mr_interface = 0 };
 
 	memcpy(&request.ipv6mr_multiaddr, membership->group->ip, 16);
-	return set(sysfd, IPPROTO_IPV6, options->ipv6, &request, sizeof(request));
+	return np__set_value(sysfd, IPPROTO_IPV6, options->ipv6, &request, sizeof(request));
 }
 
 /* ------------------------------------------------------------------------------------------- */

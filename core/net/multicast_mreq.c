@@ -3,6 +3,7 @@
 #include "core/net/multicast.h"
 
 #include "core/net/mreqn.h"
+#include "core/net/options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static int change4(int sysfd, const struct membership *membership, int option)
 
 	memcpy(&group, membership->group->ip, sizeof(group));
 	request = mreqn_of(group, membership->interface);
-	return setsockopt(sysfd, IPPROTO_IP, option, &request, sizeof(request)) < 0 ? -errno : 0;
+	return np__set_value(sysfd, IPPROTO_IP, option, &request, sizeof(request));
 }
 
 static int change6(int sysfd, const struct membership *membership, int option)
@@ -23,7 +24,7 @@ static int change6(int sysfd, const struct membership *membership, int option)
 	struct ipv6_mreq request = { .ipv6mr_interface = membership->interface };
 
 	memcpy(&request.ipv6mr_multiaddr, membership->group->ip, sizeof(request.ipv6mr_multiaddr));
-	return setsockopt(sysfd, IPPROTO_IPV6, option, &request, sizeof(request)) < 0 ? -errno : 0;
+	return np__set_value(sysfd, IPPROTO_IPV6, option, &request, sizeof(request));
 }
 
 static int change(int sysfd, const struct membership *membership, int option4, int option6)

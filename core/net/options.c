@@ -14,9 +14,14 @@
 #define SO_LINGER_SEC SO_LINGER
 #endif
 
+int np__set_value(int sysfd, int level, int option, const void *value, socklen_t size)
+{
+	return setsockopt(sysfd, level, option, value, size) < 0 ? -errno : 0;
+}
+
 int np__set_option(int sysfd, int level, int option, int value)
 {
-	return setsockopt(sysfd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+	return np__set_value(sysfd, level, option, &value, sizeof(value));
 }
 
 int np__option_end(struct np_fd *fd, int error)
@@ -36,8 +41,7 @@ int np__option_set(struct np_fd *fd, int level, int option, const void *value, s
 	error = np__fd_incref(fd, "set");
 	if (error)
 		return error;
-	error = setsockopt(fd->sysfd, level, option, value, size) < 0 ? -errno : 0;
-	return np__option_end(fd, error);
+	return np__option_end(fd, np__set_value(fd->sysfd, level, option, value, size));
 }
 
 int np_set_linger(struct np_fd *fd, int seconds)

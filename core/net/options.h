@@ -7,12 +7,15 @@
 
 struct np_fd;
 
-/* setsockopt(2) of an int. 0 or -errno. */
+/* setsockopt(2). 0 or -errno. */
+int np__set_value(int sysfd, int level, int option, const void *value, socklen_t size);
+
+/* The same of an int. */
 int np__set_option(int sysfd, int level, int option, int value);
 
 /*
- * setsockopt(2) for a call of the library's on @fd, which may be any handle. 0, or an error that is
- * recorded.
+ * np__set_value() for a call of the library's on @fd, which may be any handle. 0, or an error that
+ * is recorded.
  */
 int np__option_set(struct np_fd *fd, int level, int option, const void *value, socklen_t size);
 

@@ -72,27 +72,11 @@ static int open_packet(const struct target *target, const struct np_listen_optio
 	return 0;
 }
 
-/* As np__target_find(); no Unix name at all is the system's choice of one, if it makes any. */
-static int parse(const char *network, const char *address, const struct np_listen_options *options,
-		 struct target *target)
-{
-	if (!network || !address || strcmp(network, "unixgram") != 0 || address[0] != '\0')
-		return np__target_find("listen", network, address, options, target);
-	*target = (struct target){
-		.network = "unixgram",
-		.given = { .family = NP_ADDR_UNIX },
-		.addr = { .family = NP_ADDR_UNIX },
-		.family = AF_UNIX,
-		.type = SOCK_DGRAM,
-	};
-	return 0;
-}
-
 static int open_on(const char *network, const char *address,
 		   const struct np_listen_options *options, struct np_fd **ret_socket)
 {
 	struct target target;
-	int error = parse(network, address, options, &target);
+	int error = np__target_find("listen", network, address, options, &target);
 
 	if (error)
 		return error;

@@ -185,15 +185,10 @@ static int begin_call(struct np_fd *fd)
 
 static void end_call(struct np_fd *fd, int error, const char *op)
 {
-	struct np_task *self = np__task_self();
-
 	if (error)
 		np__fd_fail_outside(fd, error, op, NULL);
 	np__fd_drop(fd);
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
+	np__spend(error);
 }
 
 static ssize_t pipe_read(struct np_fd *fd, const struct iovec *iov, int count)

@@ -66,8 +66,7 @@ static void move_to_front(struct np_reader *reader)
 static int fail(struct np_reader *reader, int error)
 {
 	np__fd_fail_outside(reader->fd, error, "read", NULL);
-	np__fail_spend(np__task_self());
-	return error;
+	return np__spend(error);
 }
 
 /* The stream has ended, and @has_some of what was asked for came before. */

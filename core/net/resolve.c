@@ -140,13 +140,9 @@ static int ask_resolver(const struct request *request, const char *host, struct 
 
 static int ask_own(const struct request *request, const char *host, struct np_addr **ret_addrs)
 {
-	int64_t deadline_ns = request->deadline_ns;
+	int error = np__task_check(np_task_self(), request->deadline_ns);
 
-	if (np__task_is_canceled(np_task_self()))
-		return NP_ECANCELED;
-	if (deadline_ns < 0 || (deadline_ns > 0 && deadline_ns <= np_time()))
-		return NP_EDEADLINE;
-	return ask_resolver(request, host, ret_addrs);
+	return error ? error : ask_resolver(request, host, ret_addrs);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */

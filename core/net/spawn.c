@@ -299,7 +299,6 @@ int np_spawn(const char *path, char *const argv[], char *const envp[],
 	     const struct np_inherited *list, size_t count, pid_t *ret_pid)
 {
 	struct launch launch = { .path = path, .argv = argv, .status = { -1, -1 } };
-	struct np_task *self = np_task_self();
 	int error;
 
 	if (!path || !argv || !argv[0])
@@ -310,15 +309,11 @@ int np_spawn(const char *path, char *const argv[], char *const envp[],
 	launch.count = (int)count;
 	error = prepare(&launch, list, envp ? envp : ENVIRONMENT);
 	if (!error)
-		error = np__task_blocking(self, fork_and_exec, &launch);
+		error = np__task_blocking(np_task_self(), fork_and_exec, &launch);
 	clean_up(&launch);
 	if (error && error != NP_ECLOSED) /* of which handle is told already */
 		np__fail(error, "spawn", NULL)->call = launch.call;
 	else if (!error && ret_pid)
 		*ret_pid = launch.pid;
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
-	return error;
+	return np__spend(error);
 }

@@ -66,8 +66,7 @@ void np__target_set_loopback(struct target *target, bool v6)
 	set_ip(target, v6, v6 ? loopback6 : loopback4);
 }
 
-/* SOCK_... of a network that exists. */
-static int socket_type(const char *network)
+int np__socket_type(const char *network)
 {
 	if (strncmp(network, "udp", 3) == 0 || strcmp(network, "unixgram") == 0)
 		return SOCK_DGRAM;
@@ -95,26 +94,38 @@ enum { HAS_AUTOBIND = 0 };
 /* The length of such a name: the kernel tells it when it is bound. */
 enum { AUTOBOUND_LENGTH = offsetof(struct sockaddr_un, sun_path) + 6 };
 
-static bool wants_any_name(const char *op, const char *network, const char *address)
+/* Datagrams are bound to no name everywhere, whatever comes of that. */
+static bool wants_any_name(const char *network, const char *address)
 {
-	return HAS_AUTOBIND && *address == '\0' && strcmp(op, "listen") == 0 &&
-	       (strcmp(network, "unix") == 0 || strcmp(network, "unixpacket") == 0);
+	if (!network || !address || *address != '\0')
+		return false;
+	return strcmp(network, "unixgram") == 0 ||
+	       (HAS_AUTOBIND &&
+		(strcmp(network, "unix") == 0 || strcmp(network, "unixpacket") == 0));
+}
+
+static void set_any_name(struct target *target, const char *network)
+{
+	const struct np_addr unnamed = { .family = NP_ADDR_UNIX };
+
+	target->network = np__network_name(network);
+	target->type = np__socket_type(network);
+	np__target_set(target, &unnamed);
 }
 
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target)
 {
-	struct np_addr addr = { .family = NP_ADDR_UNIX };
-	int error = 0;
+	struct np_addr addr;
+	int error;
 
 	if (!network || !address)
 		return np__invalid("dial, listen: no network or no address");
 	target->network = np__network_name(network);
 	target->given.family = NP_ADDR_NONE;
-	if (!wants_any_name(op, network, address))
-		error = np_addr_parse(network, address, &addr);
+	error = np_addr_parse(network, address, &addr);
 	if (target->network)
-		target->type = socket_type(target->network);
+		target->type = np__socket_type(target->network);
 	if (error)
 		return np__target_fail_input(op, target->network, error);
 	np__target_set(target, &addr);
@@ -148,9 +159,13 @@ int np__target_find(const char *op, const char *network, const char *address,
 		    const struct np_listen_options *options, struct target *target)
 {
 	struct np_addr addrs[FIND_MAX];
-	int error = np__target_parse(op, network, address, target);
-	int count;
+	int error, count;
 
+	if (wants_any_name(network, address)) {
+		set_any_name(target, network);
+		return 0;
+	}
+	error = np__target_parse(op, network, address, target);
 	if (!np__target_may_be_name(error, network, address))
 		return error;
 	count = np_resolve(network_to_find(target, options), address, 0, addrs, FIND_MAX);
@@ -181,15 +196,11 @@ int np__target_open(const struct target *target, bool serves, struct np_fd **ret
 		.name_length = is_unnamed ? AUTOBOUND_LENGTH : target->length,
 	};
 	int sysfd = np__sys_socket(target->family, target->type, 0);
-	int error;
 
 	*call = sysfd < 0 ? "socket" : NULL;
 	if (sysfd < 0)
 		return sysfd;
-	error = np__fd_new_socket(sysfd, &kind, ret_fd);
-	if (error)
-		np__sys_close(sysfd);
-	return error;
+	return np__fd_new_socket(sysfd, &kind, ret_fd);
 }
 
 int np__target_store_bound(struct np_fd *fd)

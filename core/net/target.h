@@ -52,11 +52,15 @@ static inline bool target_is_v6_only(const struct target *target)
 int np__target_parse(const char *op, const char *network, const char *address,
 		     struct target *target);
 
+/* SOCK_... of a network that exists. */
+int np__socket_type(const char *network);
+
 /* Has np__target_parse() failed with @error because there is a name of a host, or of a service? */
 bool np__target_may_be_name(int error, const char *network, const char *address);
 
-/* The same for what is listened on: of a host that is a name its first IPv4 address, else its
- * first; of IPv6 alone, if that is what @options say.
+/*
+ * The same for what is listened on: of a host that is a name its first IPv4 address, else its
+ * first, of IPv6 alone, if that is what @options say; no Unix name is the system's choice of one.
  */
 int np__target_find(const char *op, const char *network, const char *address,
 		    const struct np_listen_options *options, struct target *target);
@@ -82,8 +86,7 @@ int np__target_fail_input(const char *op, const char *network, int error);
 
 /*
  * A handle on a new socket of the target's kind, with nothing done to it yet; if it @serves, the
- * name is its own, not its peer's. 0, or an error and in
- * *call which system call said so.
+ * name is its own, not its peer's. 0, or an error and in *call which system call said so.
  */
 int np__target_open(const struct target *target, bool serves, struct np_fd **ret_fd,
 		    const char **call);

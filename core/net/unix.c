@@ -6,6 +6,7 @@
 #include "core/failure.h"
 #include "core/fd.h"
 #include "core/net/credentials.h"
+#include "core/net/target.h"
 #include "core/net/unix.h"
 #include "core/sys.h"
 
@@ -15,16 +16,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* SOCK_... of a Unix network, or -1. */
-static int unix_type(const char *network)
-{
-	if (strcmp(network, "unix") == 0)
-		return SOCK_STREAM;
-	if (strcmp(network, "unixgram") == 0)
-		return SOCK_DGRAM;
-	return strcmp(network, "unixpacket") == 0 ? SOCK_SEQPACKET : -1;
-}
-
 /* Handles on both, which are closed if that fails. */
 static int wrap_pair(const int fds[2], const struct fd_kind *kind, struct np_fd *ret_ends[2])
 {
@@ -32,13 +23,11 @@ static int wrap_pair(const int fds[2], const struct fd_kind *kind, struct np_fd 
 	int error = np__fd_new_socket(fds[0], kind, &first);
 
 	if (error) {
-		np__sys_close(fds[0]);
 		np__sys_close(fds[1]);
 		return error;
 	}
 	error = np__fd_new_socket(fds[1], kind, &second);
 	if (error) {
-		np__sys_close(fds[1]);
 		np_close(first);
 		return error;
 	}
@@ -47,8 +36,9 @@ static int wrap_pair(const int fds[2], const struct fd_kind *kind, struct np_fd 
 	return 0;
 }
 
-static int make_pair(const char *network, int type, struct np_fd *ret_ends[2])
+static int make_pair(const char *network, struct np_fd *ret_ends[2])
 {
+	const int type = np__socket_type(network);
 	const struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
 	const struct fd_kind kind = {
 		.network = network,
@@ -69,20 +59,11 @@ static int make_pair(const char *network, int type, struct np_fd *ret_ends[2])
 
 int np_socketpair(const char *network, struct np_fd *ret_ends[2])
 {
-	struct np_task *self = np_task_self();
-	int type, error;
-
 	if (!network || !ret_ends)
 		return np__invalid("np_socketpair: no network, or no place for the ends");
-	type = unix_type(network);
-	if (type < 0)
+	if (!np__network_name(network) || strncmp(network, "unix", 4) != 0)
 		return np__fail_input(NP_ENETWORK, "unknown network", network);
-	error = make_pair(np__network_name(network), type, ret_ends);
-	if (error)
-		np__fail_spend(self);
-	else
-		np__task_spend(self);
-	return error;
+	return np__spend(make_pair(np__network_name(network), ret_ends));
 }
 
 bool np__fd_is_unix(const struct np_fd *fd)

@@ -25,9 +25,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Below this a copy costs less than to be told that there was none. One call's most, as elsewhere.
- */
-enum { WORTH_IT = 16 << 10, PIECE_MAX = 1 << 30 };
+/* Below this a copy costs less than to be told that there was none. */
+enum { WORTH_IT = 16 << 10 };
 
 struct lending {
 	const char *data;
@@ -82,7 +81,7 @@ static bool take_answers(struct np_fd *fd, struct lending *lending)
 
 static int send_piece(struct np_fd *fd, struct lending *lending)
 {
-	size_t size = lending->left < PIECE_MAX ? lending->left : PIECE_MAX;
+	size_t size = lending->left < FD_IO_MAX ? lending->left : FD_IO_MAX;
 	ssize_t n = np__call_send(fd->sysfd, lending->data, size,
 				  MSG_NOSIGNAL | (lending->copies ? 0 : MSG_ZEROCOPY));
 
@@ -185,12 +184,8 @@ static ssize_t lend(struct np_fd *fd, const void *buf, size_t size)
 	if (error)
 		np__fd_fail(fd, error, "write", "send");
 	np__fd_unlock(fd, SIDE_WRITE, FD_MUTEX_UNKNOWN);
-	if (error) {
-		np__fail_spend(self);
-		return error;
-	}
-	np__task_spend(self);
-	return (ssize_t)size;
+	error = np__spend(error);
+	return error ? error : (ssize_t)size;
 }
 
 /*
