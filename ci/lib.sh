@@ -48,3 +48,19 @@ check_stack() {
 		esac
 	done
 }
+
+# tell_support SYSTEM PROCESSOR DIR run|emulated|built: build folder DIR is for that system and processor,
+# and what was built there has been run here, under an emulator, or not at all. One call for each, once it
+# went well. ci/check-support.sh holds README's table to what was told in build-support.txt.
+#
+# SYSTEM as in that table: "Linux glibc", "Linux musl", macOS, FreeBSD, NetBSD, OpenBSD, DragonFly, illumos.
+# PROCESSOR as Meson calls its family. The rest the build's own summary says.
+tell_support() {
+	facts=
+	for fact in backends wakeup switch; do
+		value=$(sed -n "s/^ *$fact *: //p" "$3/meson-logs/meson-log.txt" | tail -n 1)
+		[ -n "$value" ] || { echo "$3 does not say its $fact"; return 1; }
+		facts="$facts|$value"
+	done
+	echo "$1|$2$facts|$4" >>build-support.txt
+}
