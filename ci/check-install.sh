@@ -15,20 +15,27 @@ run() {
 	exit 1
 }
 
-run meson setup "$dir/build" "$source" --prefix=/usr --libdir=lib -Ddefault_library=both -Dtests=disabled
+run meson setup "$dir/build" "$source" --prefix="$dir/root" --libdir=lib -Ddefault_library=both -Dtests=disabled
 run ninja -C "$dir/build"
-run env DESTDIR="$dir/root" meson install -C "$dir/build" --no-rebuild
-run sh ci/check-symbols.sh "$dir/root/usr/lib/libnetpark.so" "$dir/root/usr/lib/libnetpark.a"
+run meson install -C "$dir/build" --no-rebuild
 
-export PKG_CONFIG_PATH="$dir/root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dir/root"
+# Names are the same everywhere, and Linux has the tools to look at them.
+static=
+if [ "$(uname -s)" = Linux ]; then
+	run sh ci/check-symbols.sh "$dir/root/lib/libnetpark.so" "$dir/root/lib/libnetpark.a"
+	static=-static
+fi
+
+export PKG_CONFIG_PATH="$dir/root/lib/pkgconfig"
 consumer=tests/install/consumer/consumer.c
 # shellcheck disable=SC2046
 run cc -o "$dir/shared" $consumer $(pkg-config --cflags --libs netpark)
-run env LD_LIBRARY_PATH="$dir/root/usr/lib" "$dir/shared"
-# shellcheck disable=SC2046
-run cc -static -o "$dir/static" $consumer $(pkg-config --static --cflags --libs netpark)
+run env LD_LIBRARY_PATH="$dir/root/lib" "$dir/shared"
+rm -f "$dir"/root/lib/libnetpark.*so* "$dir"/root/lib/libnetpark.*dylib
+# shellcheck disable=SC2046,SC2086
+run cc $static -o "$dir/static" $consumer $(pkg-config --static --cflags --libs netpark)
 run "$dir/static"
-unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+unset PKG_CONFIG_PATH
 
 for kind in shared static; do
 	mkdir -p "$dir/$kind.project/subprojects"

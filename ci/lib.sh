@@ -7,35 +7,89 @@ die() {
 	exit 1
 }
 
-# need COMMAND:PACKAGE ... - make sure that the commands are there, from Debian's packages if need be.
-# A name with a slash or a dot is a file to look for instead of a command.
+# need COMMAND:PACKAGE ... - make sure that the commands are there, by this system's package manager if need
+# be. The packages' names are Debian's; ci/packages says what others call them. A name with a slash is a
+# file to look for instead of a command.
 need() {
-	missing=
+	missing='' unknown=''
 	for pair in "$@"; do
-		thing=${pair%%:*}
+		thing=${pair%%:*} package=${pair#*:}
 		case $thing in
-		*/*) [ -e "$thing" ] || missing="$missing ${pair#*:}" ;;
-		*) command -v "$thing" >/dev/null 2>&1 || missing="$missing ${pair#*:}" ;;
+		*/*) [ ! -e "$thing" ] || continue ;;
+		*) ! command -v "$thing" >/dev/null 2>&1 || continue ;;
+		esac
+		theirs=$(package_name "$package")
+		case " $missing $unknown $theirs " in
+		*' . '* | *" $theirs "*" $theirs "*) ;;
+		*' - '*) unknown="$unknown $package" ;;
+		*) missing="$missing $theirs" ;;
 		esac
 	done
+	[ -z "$unknown" ] || die "missing$unknown (Debian's names): this system has no package that is known here"
 	[ -z "$missing" ] && return
-	command -v apt-get >/dev/null 2>&1 ||
+	[ -n "$(package_manager)" ] ||
 		die "missing$missing (Debian's names): install them with this system's package manager"
-	sudo=
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null 2>&1 || die "missing$missing: run as root, apt-get install$missing"
-		sudo=sudo
-	fi
 	echo "installing$missing"
-	# Somebody else may be installing, and networks have bad moments.
-	apt="$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3"
 	# shellcheck disable=SC2086
-	if ! { $apt update && $apt install -y --no-install-recommends $missing; } \
-		>"${TMPDIR:-/tmp}/netpark-apt.$$" 2>&1; then
-		tail -n 5 "${TMPDIR:-/tmp}/netpark-apt.$$" >&2
-		die "missing$missing: apt-get could not install them"
+	if ! install_packages $missing >"${TMPDIR:-/tmp}/netpark-packages.$$" 2>&1; then
+		tail -n 5 "${TMPDIR:-/tmp}/netpark-packages.$$" >&2
+		rm -f "${TMPDIR:-/tmp}/netpark-packages.$$"
+		die "missing$missing: $(package_manager) could not install them"
 	fi
-	rm -f "${TMPDIR:-/tmp}/netpark-apt.$$"
+	rm -f "${TMPDIR:-/tmp}/netpark-packages.$$"
+}
+
+# want COMMAND:PACKAGE ... - the same of what is nice to have. In a subshell, because need ends the shell
+# that it cannot help.
+want() {
+	for pair in "$@"; do
+		(need "$pair") || echo "goes on without ${pair%%:*}"
+	done
+}
+
+# The columns of ci/packages. NetBSD has a pkg_add as well, and illumos another pkg.
+package_manager() {
+	[ "$(uname -s)" != SunOS ] || return
+	# shellcheck disable=SC2013
+	for manager in $(sed '/^#/d;q' ci/packages); do
+		if command -v "$manager" >/dev/null 2>&1 && [ "$manager $(uname -s)" != 'pkg_add NetBSD' ]; then
+			echo "$manager"
+			return
+		fi
+	done
+}
+
+# package_name PACKAGE: what Debian's package is called here.
+package_name() {
+	sed '/^#/d' ci/packages | awk -v manager="$(package_manager)" -v package="$1" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == manager) column = i }
+		$1 == package && column { name = $column }
+		END { print name == "" ? package : name }'
+}
+
+install_packages() {
+	as_root=
+	if [ "$(id -u)" -ne 0 ] && [ "$(package_manager)" != brew ]; then
+		for as_root in sudo doas ''; do
+			command -v "$as_root" >/dev/null 2>&1 && break
+		done
+		[ -n "$as_root" ] || { echo "not root, and neither sudo nor doas"; return 1; }
+	fi
+	case $(package_manager) in
+	apt-get)
+		# Somebody else may be installing, and networks have bad moments.
+		apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3"
+		$apt update && $apt install -y --no-install-recommends "$@"
+		;;
+	apk) $as_root apk add --no-progress --update-cache "$@" ;;
+	dnf) $as_root dnf -qy install "$@" ;;
+	pacman) $as_root pacman -Sy --needed --noconfirm "$@" ;;
+	zypper) $as_root zypper -qn install "$@" ;;
+	pkg) $as_root env ASSUME_ALWAYS_YES=yes pkg install "$@" ;;
+	pkg_add) $as_root pkg_add -I "$@" ;;
+	pkgin) $as_root pkgin -y install "$@" ;;
+	brew) brew install -q "$@" ;;
+	esac
 }
 
 # check_stack FILE ...: none of these ELF files asks for a stack that can be executed. One that says
@@ -63,4 +117,19 @@ tell_support() {
 		facts="$facts|$value"
 	done
 	echo "$1|$2$facts|$4" >>build-support.txt
+}
+
+# What README's table calls the system that this runs on.
+this_system() {
+	case $(uname -s) in
+	Darwin) echo macOS ;;
+	Linux) if ldd --version 2>&1 | grep -q musl; then echo 'Linux musl'; else echo 'Linux glibc'; fi ;;
+	SunOS) echo illumos ;;
+	*) uname -s ;;
+	esac
+}
+
+# processor_of DIR: what build folder DIR is for, as Meson calls it.
+processor_of() {
+	sed -n 's/^Host machine cpu family: //p' "$1/meson-logs/meson-log.txt" | tail -n 1
 }
