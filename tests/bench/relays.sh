@@ -133,9 +133,8 @@ start_target() {
 find_peers() {
 	haproxy=$(command -v haproxy || echo /usr/sbin/haproxy)
 	nginx=$(command -v nginx || echo /usr/sbin/nginx)
-	for module in /usr/lib/nginx/modules/ngx_stream_module.so; do
-		[ ! -e "$module" ] || nginx_module="load_module $module;"
-	done
+	module=/usr/lib/nginx/modules/ngx_stream_module.so
+	[ ! -e "$module" ] || nginx_module="load_module $module;"
 }
 
 table_proxy() {

@@ -80,6 +80,7 @@ while [ "$i" -lt "$restarts" ]; do
 		cp "$restart" "$dir/new" && mv "$dir/new" "$restart" || exit 1
 		kill -HUP "$server" || fail "the server is gone"
 		read_line serving
+		# shellcheck disable=SC3013
 		[ "/proc/$pid/exe" -ef "$restart" ] || fail "the old program was started"
 	fi
 	server=$pid
