@@ -55,9 +55,9 @@ static uint64_t random_state;
 static char history[HISTORY][64];
 static int operations;
 
-static uint64_t random_below(uint64_t bound)
+static size_t random_below(size_t bound)
 {
-	return fixture_random(&random_state) % bound;
+	return (size_t)(fixture_random(&random_state) % bound);
 }
 
 /* ---- what happened, to be told when it went wrong ----------------------------------------- */

@@ -408,7 +408,7 @@ static void random_text(uint64_t *random, char *text, size_t size)
 
 	snprintf(text, size, "%s", seeds[r % (sizeof(seeds) / sizeof(seeds[0]))]);
 	for (r >>= 8; r & 3; r >>= 2) {
-		size_t at = fixture_random(random) % (strlen(text) + 1);
+		size_t at = (size_t)(fixture_random(random) % (strlen(text) + 1));
 		char c = alphabet[fixture_random(random) % (sizeof(alphabet) - 1)];
 
 		length = strlen(text);
@@ -513,7 +513,7 @@ Test(addr, random_bytes_are_refused_or_read_back_and_never_more)
 		static const char alphabet[] = "[]:%.@0123456789abf/\x80\xff";
 		char text[40], again[NP_ADDR_TEXT_MAX];
 		struct np_addr addr, back;
-		size_t length = fixture_random(&random) % sizeof(text);
+		size_t length = (size_t)(fixture_random(&random) % sizeof(text));
 		const char *network = i & 1 ? "tcp" : "unix";
 
 		for (size_t at = 0; at < length; at++)

@@ -334,6 +334,7 @@ Test(ip, kinds_are_those_of_the_systems_macros)
 		struct np_addr addr = { .family = NP_ADDR_IPV6 };
 		struct in6_addr ip = { 0 };
 		uint64_t r = fixture_random(&random);
+		uint32_t ipv4;
 
 		ip.s6_addr[0] = (uint8_t)(r & 1 ? 0xf8 | (r >> 8 & 7) : r & 2 ? r >> 8 : 0);
 		ip.s6_addr[1] = (uint8_t)(r & 4 ? r >> 16 : 0);
@@ -344,8 +345,9 @@ Test(ip, kinds_are_those_of_the_systems_macros)
 		cr_assert_eq(np_ip_is_link_local(&addr), !!IN6_IS_ADDR_LINKLOCAL(&ip));
 		cr_assert_eq(np_ip_is_multicast(&addr), !!IN6_IS_ADDR_MULTICAST(&ip));
 		addr.family = NP_ADDR_IPV4;
-		memcpy(addr.ip, &r, 4);
-		cr_assert_eq(np_ip_is_multicast(&addr), !!IN_MULTICAST(ntohl((uint32_t)r)));
+		ipv4 = (uint32_t)r;
+		memcpy(addr.ip, &ipv4, 4);
+		cr_assert_eq(np_ip_is_multicast(&addr), !!IN_MULTICAST(ntohl(ipv4)));
 	}
 }
 

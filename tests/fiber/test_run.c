@@ -474,11 +474,11 @@ FIBER_TEST(run, chains_of_fibers_keep_no_sleeper_asleep)
 
 __attribute__((noinline)) static size_t use_stack(size_t size)
 {
-	volatile char buf[16384];
+	volatile unsigned char buf[16384];
 
 	for (size_t i = 0; i < sizeof(buf); i += 64)
 		buf[i] = 1;
-	return size > sizeof(buf) ? use_stack(size - sizeof(buf)) + (size_t)buf[0] : (size_t)buf[0];
+	return size > sizeof(buf) ? use_stack(size - sizeof(buf)) + buf[0] : buf[0];
 }
 
 FIBER_TEST(run, the_stack_tells_how_much_of_it_was_used)
