@@ -141,7 +141,8 @@ struct worker {
 	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
 	_Atomic int sleep;               /* enum worker_sleep */
 	bool has_stolen;                 /* since it last slept */
-	int64_t left_since;              /* leaves newborns to others since then, or 0 */
+	int64_t left_since;              /* when it last began to leave newborns to others, or 0 */
+	uint64_t born_before;            /* when it last looked for newborns */
 	atomic_bool is_held;             /* stands still: see hold.c */
 	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */
 
@@ -165,6 +166,13 @@ enum runtime_call {
 	CALL_HOLD = 2,   /* somebody wants to look at fibers */
 };
 
+/* A lock that is given in the order in which it was asked for: see hold.c. */
+struct hold {
+	pthread_mutex_t mutex;
+	pthread_cond_t given;
+	uint64_t next, serving; /* under mutex */
+};
+
 struct runtime {
 	struct np_run_options options;
 	struct stack_depot *depot;
@@ -179,7 +187,7 @@ struct runtime {
 	bool is_open;         /* to threads that start fibers; under the lock of runtime.c */
 	atomic_bool stopping; /* main has returned */
 	atomic_uint calls;    /* of enum runtime_call */
-	pthread_mutex_t hold; /* by who holds the workers */
+	struct hold hold;     /* by who holds the workers */
 	uint32_t dumps;       /* under hold: looks at the queues */
 	atomic_uint visitors; /* threads outside that may still touch a worker */
 	struct attendant *attendants; /* under lock */
@@ -215,6 +223,9 @@ bool np__worker_has_messages(struct worker *worker);
 
 /* ns that a worker which has many fibers leaves newborns to others: more than a wake-up takes. */
 enum { NEWBORN_PATIENCE = 300 * 1000 };
+
+/* ns after which one that waited in vain waits again. */
+enum { NEWBORN_MEMORY = 10 * 1000 * 1000 };
 
 void np__newborns_init(struct newborns *newborns);
 void np__newborns_push(struct newborns *newborns, struct fiber *fiber);
@@ -292,6 +303,9 @@ struct runtime *np__runtime_visit(void);
 void np__runtime_leave(struct runtime *runtime);
 
 /* ---- hold.c ---- */
+
+void np__hold_init(struct hold *hold);
+void np__hold_fini(struct hold *hold);
 
 /*
  * Every worker stands still between two fibers until np__hold_end(), but for those that have not

@@ -20,7 +20,7 @@
 #include "core/fiber/fiber.h"
 #include "core/spin.h"
 
-enum { ADOPT = 16 };  /* taken at a time; what is left may be stolen */
+enum { ADOPT = 16 };  /* taken at a time, beside as many as were started */
 enum { LOOKS = 200 }; /* of a searcher, some microseconds */
 enum { AHEAD = 8 };   /* so many more fibers than another are not many */
 
@@ -89,38 +89,37 @@ static size_t room_of(const struct worker *worker)
 	return least + AHEAD > own ? (size_t)(least + AHEAD - own) : 0;
 }
 
-/* The same, or all if nobody else has come in time. */
-static size_t room_by_now(struct worker *worker)
+/*
+ * How many of @count newborns @worker takes. Not all at once: the first of them may keep it busy,
+ * and the others could be stolen. But as many as it has itself started since it last looked,
+ * @recent, and some more: or those that start others would go on while ever more of these wait.
+ * What others have room for is left to them for a while; who has waited in vain does not wait again
+ * for each that comes next.
+ */
+static size_t share_of(struct worker *worker, size_t count, size_t recent)
 {
+	size_t half = (count + 1) / 2;
+	size_t most = half < ADOPT + recent ? half : ADOPT + recent;
 	size_t room = room_of(worker);
+	int64_t now;
 
-	if (room > 0) {
-		worker->left_since = 0;
-		return room;
-	}
-	if (!worker->left_since)
-		worker->left_since = np_time();
-	return np_time() - worker->left_since < NEWBORN_PATIENCE ? 0 : ADOPT;
+	if (most <= room)
+		return most;
+	now = np_time();
+	if (!worker->left_since || now - worker->left_since > NEWBORN_MEMORY)
+		worker->left_since = now;
+	return now - worker->left_since < NEWBORN_PATIENCE ? room : most;
 }
 
-static size_t least_of(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Not all at once: the first of them may keep the worker busy, and the others could be stolen. */
-static bool adopt_half(struct worker *worker, struct newborns *newborns)
+static bool adopt(struct worker *worker, struct newborns *newborns, size_t recent)
 {
 	size_t count = atomic_load(&newborns->count);
-	size_t most = count > 0 ? least_of((count + 1) / 2, ADOPT, room_by_now(worker)) : 0;
-	struct fiber *list = most > 0 ? take(newborns, most) : NULL;
+	size_t share = count > 0 ? share_of(worker, count, recent) : 0;
+	struct fiber *list = share > 0 ? take(newborns, share) : NULL;
 	uint64_t taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
 
 	if (!list)
 		return false;
-	worker->left_since = 0;
 	while (list) {
 		struct fiber *fiber = list;
 
@@ -134,9 +133,11 @@ static bool adopt_half(struct worker *worker, struct newborns *newborns)
 
 bool np__newborns_adopt_some(struct worker *worker)
 {
-	bool own = adopt_half(worker, &worker->newborns);
+	uint64_t born = atomic_load_explicit(&worker->born, memory_order_relaxed);
+	bool own = adopt(worker, &worker->newborns, born - worker->born_before);
 
-	return adopt_half(worker, &worker->runtime->outside) || own;
+	worker->born_before = born;
+	return adopt(worker, &worker->runtime->outside, 0) || own;
 }
 
 static bool steal(struct worker *worker)
@@ -146,7 +147,7 @@ static bool steal(struct worker *worker)
 	for (unsigned i = 1; i < runtime->worker_count; i++) {
 		unsigned victim = (worker->index + i) % runtime->worker_count;
 
-		if (adopt_half(worker, &runtime->workers[victim].newborns)) {
+		if (adopt(worker, &runtime->workers[victim].newborns, 0)) {
 			worker->has_stolen = true;
 			return true;
 		}
@@ -156,11 +157,7 @@ static bool steal(struct worker *worker)
 
 bool np__newborns_find(struct worker *worker)
 {
-	if (np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker)))
-		return true;
-	if (worker->left_since && !np__newborns_exist(worker->runtime))
-		worker->left_since = 0;
-	return false;
+	return np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker));
 }
 
 /* ---- the searcher ------------------------------------------------------------------------- */

@@ -270,7 +270,7 @@ static int create(const struct np_run_options *options, struct runtime **ret_run
 	runtime->options = *options;
 	runtime->worker_count = options->workers ? options->workers : np__sys_processors();
 	pthread_mutex_init(&runtime->lock, NULL);
-	pthread_mutex_init(&runtime->hold, NULL);
+	np__hold_init(&runtime->hold);
 	np__fiber_table_init(&runtime->table);
 	np__newborns_init(&runtime->outside);
 	if (options->flags & NP_RUN_PIN)
@@ -301,7 +301,7 @@ static void destroy(struct runtime *runtime)
 	if (runtime->depot)
 		np__stack_depot_destroy(runtime->depot);
 	np__fiber_table_fini(&runtime->table);
-	pthread_mutex_destroy(&runtime->hold);
+	np__hold_fini(&runtime->hold);
 	pthread_mutex_destroy(&runtime->lock);
 	free(runtime->workers);
 	free(runtime->processors);

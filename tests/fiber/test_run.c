@@ -411,6 +411,52 @@ Test(run, fibers_are_not_left_for_a_worker_that_does_not_come)
 	cr_assert_eq(fiber_run_with(start_many_and_compute, &all, 2), 0);
 }
 
+enum { PARENTS = 30, CHILDREN = 10000 };
+
+static atomic_int alive, most_alive;
+
+static void live_for_a_moment(void *arg)
+{
+	(void)arg;
+	np_yield();
+	atomic_fetch_sub(&alive, 1);
+}
+
+static int start_children(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < CHILDREN; i++) {
+		int now = atomic_fetch_add(&alive, 1) + 1;
+
+		if (now > atomic_load(&most_alive))
+			atomic_store(&most_alive, now);
+		cr_assert_eq(np_go(live_for_a_moment, NULL), 0);
+		np_yield();
+	}
+	return 0;
+}
+
+static int start_parents(void *arg)
+{
+	struct np_group group = { 0 };
+
+	(void)arg;
+	for (int i = 0; i < PARENTS; i++)
+		cr_assert_eq(np_group_go(&group, start_children, NULL), 0);
+	return np_group_join(&group);
+}
+
+/* Or those that start others would be the only ones to go on, until there is no memory. */
+Test(run, fibers_begin_as_fast_as_they_are_started)
+{
+	atomic_store(&alive, 0);
+	atomic_store(&most_alive, 0);
+	cr_assert_eq(fiber_run_with(start_parents, NULL, 2), 0);
+	cr_assert_eq(atomic_load(&alive), 0);
+	cr_assert_lt(atomic_load(&most_alive), PARENTS * CHILDREN / 16, "%d of %d at once",
+		     atomic_load(&most_alive), PARENTS * CHILDREN);
+}
+
 FIBER_TEST(run, sleep_is_never_early)
 {
 	static const int64_t durations[] = { 1, 1000, 100000, 3000000 };
