@@ -8,6 +8,7 @@
  */
 #include "backends/backends.h"
 #include "backends/wakeup.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,12 +33,19 @@ struct kqueue_state {
 	size_t is_open_size;
 };
 
+/* One change. NetBSD's call is a point at which a thread may end, even if it does not wait. */
+static int apply(struct kqueue_state *state, const struct kevent *change)
+{
+	NP_UNCANCELLED;
+	return kevent(state->kq, change, 1, NULL, 0, NULL) < 0 ? -errno : 0;
+}
+
 static int watch_wakeup(struct kqueue_state *state)
 {
 	struct kevent change;
 
 	EV_SET(&change, (uintptr_t)state->wakeup.read_fd, EVFILT_READ, EV_ADD, 0, 0, NULL);
-	return kevent(state->kq, &change, 1, NULL, 0, NULL) < 0 ? -errno : 0;
+	return apply(state, &change);
 }
 
 static int kqueue_runtime_init(void **ret_state)
@@ -132,9 +140,9 @@ static void delete_knotes(struct kqueue_state *state, int fd)
 	struct kevent change;
 
 	EV_SET(&change, (uintptr_t)fd, EVFILT_READ, EV_DELETE, 0, 0, NULL);
-	kevent(state->kq, &change, 1, NULL, 0, NULL);
+	apply(state, &change);
 	EV_SET(&change, (uintptr_t)fd, EVFILT_WRITE, EV_DELETE, 0, 0, NULL);
-	kevent(state->kq, &change, 1, NULL, 0, NULL);
+	apply(state, &change);
 }
 
 static int add_knote(struct kqueue_state *state, int fd, short filter, uint64_t tag)
@@ -142,7 +150,7 @@ static int add_knote(struct kqueue_state *state, int fd, short filter, uint64_t 
 	struct kevent change;
 
 	EV_SET(&change, (uintptr_t)fd, filter, EV_ADD | EV_CLEAR, 0, 0, (void *)(uintptr_t)tag);
-	return kevent(state->kq, &change, 1, NULL, 0, NULL) < 0 ? -errno : 0;
+	return apply(state, &change);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "backends/backends.h"
 #include "backends/poll_timeout.h"
 #include "backends/wakeup.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -93,6 +94,7 @@ static void poll_runtime_fini(void *opaque)
 /* See the waiter out and keep it out until leave_set(). The lock is let go in between. */
 static void enter_set(struct poll_state *state)
 {
+	NP_UNCANCELLED;
 	state->changers++;
 	while (state->waiting) {
 		np__wakeup_signal(&state->wakeup);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* backends/wakeup.c - signal and drain, which are the same for an eventfd and for a pipe. */
 #include "backends/wakeup.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ void np__wakeup_close(struct wakeup *wakeup)
 /* An eventfd takes exactly eight bytes, a number to add; a pipe takes any bytes, so also these. */
 static int write_signal(int fd)
 {
+	NP_UNCANCELLED;
 	const uint64_t one = 1;
 
 	while (write(fd, &one, sizeof(one)) < 0) {

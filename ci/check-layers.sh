@@ -17,7 +17,7 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock|thread)\.h'
+base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock|thread|uncancelled)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure|detach)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"
@@ -41,8 +41,8 @@ storey 'include/netpark/inherit.h include/netpark/unix.h' 'netpark/(base|fd)\.h'
 storey 'include/netpark/net.h' 'netpark/(base|addr|fd|resolve)\.h'
 storey 'include/netpark/resolve.h' 'netpark/(base|addr)\.h'
 storey 'include/netpark/interface.h' 'netpark/(base|addr|prefix)\.h'
-storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/sys\.h'
-storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/zone.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch] core/thread.[ch]' "$base|core/failure\\.h"
+storey 'backends/*.[ch]' 'netpark/runtime_poll\.h|backends/[a-z_]+\.h|core/(sys|uncancelled)\.h'
+storey 'core/asm.h core/sys*.[chS] core/time.c core/misuse.[ch] core/addr.[ch] core/ip.c core/prefix.c core/sockaddr.c core/zone.c core/hints.h core/fork.[ch] core/text.[ch] core/clock*.[ch] core/thread.[ch] core/uncancelled.h' "$base|core/failure\\.h"
 storey 'core/task.[ch] core/failure.[ch] core/detach.[ch]' "$seam"
 storey 'core/poll_desc.[ch] core/poll_describe.c core/desc_table.[ch] core/timers.[ch] core/poller.[ch] core/ticket.[ch] core/spin.[ch]' "$poll"
 storey 'core/park_thread.c' "$poll"
@@ -55,7 +55,7 @@ storey 'core/file/*.[ch]' "$file"
 # A file that no storey names would go unchecked.
 for file in core/*.[chS]; do
 	case $file in
-	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/zone.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*|core/thread.*|core/detach.*) ;;
+	core/asm.h|core/sys*|core/time.c|core/misuse.*|core/addr.*|core/ip.c|core/prefix.c|core/sockaddr.c|core/zone.c|core/hints.h|core/fork.*|core/text.*|core/clock*|core/task.*|core/failure.*|core/thread.*|core/uncancelled.h|core/detach.*) ;;
 	core/poll_desc*|core/desc_table.*|core/timers.*|core/poller.*|core/ticket.*) ;;
 	core/park_thread.c|core/spin.*|core/fd*) ;;
 	*) echo "$file belongs to no storey: add it to $0"; bad=1 ;;

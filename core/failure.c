@@ -7,7 +7,6 @@
 #include <netpark/park.h>
 #include <netpark/version.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,11 +84,11 @@ int np_is_temporary(int error)
 
 struct np_failure *np__fail(int error, const char *op, const char *network)
 {
-	static _Thread_local struct np_failure scratch;
 	struct np_failure *failure = np_task_self()->failure;
 
+	/* Not one for this alone: libraries that are loaded late share little thread-local room. */
 	if (!failure)
-		failure = &scratch;
+		failure = np__thread_task()->failure;
 	failure->error = error;
 	failure->op = op;
 	failure->network = network;
@@ -165,13 +164,21 @@ static void append_input_error(struct text *text, const struct np_failure *failu
 		np__text_print(text, "%s", failure->reason);
 }
 
-/* The system's own texts begin in upper case, which reads badly at the end of a sentence. */
+static bool is_between(char c, char first, char last)
+{
+	return first <= c && c <= last;
+}
+
+/*
+ * The system's own texts begin in upper case, which reads badly at the end of a sentence. Not by
+ * ctype(3), which goes by the locale: where that is Turkish, "I" becomes a letter without a dot.
+ */
 static void append_system_error(struct text *text, int error)
 {
 	const char *message = np_strerror(error);
 
-	if (message[0] && islower((unsigned char)message[1]))
-		np__text_print(text, "%c%s", tolower((unsigned char)message[0]), message + 1);
+	if (is_between(message[0], 'A', 'Z') && is_between(message[1], 'a', 'z'))
+		np__text_print(text, "%c%s", message[0] - 'A' + 'a', message + 1);
 	else
 		np__text_print(text, "%s", message);
 }

@@ -31,7 +31,7 @@ struct np_failure {
 
 /*
  * Begin the record of the calling task's failure and return it for more fields to be set. Where
- * the task keeps none, a scratch record is returned.
+ * the task keeps none, it is that of its thread.
  */
 struct np_failure *np__fail(int error, const char *op, const char *network);
 

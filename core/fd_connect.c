@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/fd_connect.c - connect(2): begin, ask, wait. */
 #include "core/fd.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 
@@ -58,6 +59,7 @@ int np__fd_connect_wait(struct np_fd *fd, int64_t deadline_ns)
  */
 int np__fd_connect_begin(struct np_fd *fd, const struct sockaddr *addr, socklen_t length)
 {
+	NP_UNCANCELLED;
 	if (connect(fd->sysfd, addr, length) == 0)
 		return 0;
 	switch (errno) {

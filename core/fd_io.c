@@ -10,12 +10,14 @@
 #include "core/hints.h"
 #include "core/sys.h"
 #include "core/sys_calls.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WRITEV_MAX 1024 /* what every system's IOV_MAX allows */
@@ -187,6 +189,7 @@ static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const
 ssize_t np__fd_run(struct np_fd *fd, int side, const char *op, const char *call,
 		   attempt_fn *attempt, void *arg)
 {
+	NP_UNCANCELLED;
 	return run(fd, side, op, call, attempt, arg);
 }
 
@@ -335,6 +338,7 @@ struct vector {
 
 static ssize_t readv_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	const struct vector *vector = arg;
 
 	return outcome(readv(fd->sysfd, vector->iov, vector->count));
@@ -402,6 +406,7 @@ struct message {
 
 static ssize_t recvmsg_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	const struct message *message = arg;
 
 	return outcome(recvmsg(fd->sysfd, message->header, message->flags | MSG_CMSG_CLOEXEC));
@@ -574,6 +579,7 @@ ssize_t np_write(struct np_fd *fd, const void *buf, size_t size)
 /* A socket's writev(2) could raise SIGPIPE; its sendmsg(2) can be told not to. */
 static ssize_t writev_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	const struct vector *vector = arg;
 	struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)vector->iov };
 
@@ -695,6 +701,7 @@ ssize_t np_writev(struct np_fd *fd, struct iovec *iov, int count)
 
 static ssize_t sendmsg_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	const struct message *message = arg;
 
 	return outcome(sendmsg(fd->sysfd, message->header, message->flags | MSG_NOSIGNAL));
@@ -714,10 +721,11 @@ ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
 /* What poll(2) says now; "no" looks like a system call that would block. */
 static ssize_t ask_poll(struct np_fd *fd, void *arg)
 {
+	static const struct timespec at_once = { 0, 0 };
 	struct pollfd asked = { .fd = fd->sysfd, .events = *(const short *)arg };
-	int n = poll(&asked, 1, 0);
+	ssize_t n = np__call_ppoll(&asked, 1, &at_once, NULL);
 
-	return n == 0 ? -EAGAIN : outcome(n);
+	return n == 0 ? -EAGAIN : n;
 }
 
 int np_wait(struct np_fd *fd, int mode)
@@ -743,6 +751,7 @@ struct raw_call {
 
 static ssize_t call_raw(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	const struct raw_call *call = arg;
 
 	return call->fn(fd->sysfd, call->arg) ? 0 : -EAGAIN;

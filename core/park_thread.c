@@ -13,6 +13,7 @@
 #include "core/misuse.h"
 #include "core/poller.h"
 #include "core/task.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -326,6 +327,8 @@ static void thread_park(struct np_task *self, const struct np_wait *wait, void *
 	thread->must_lead = false;
 	if (!wait->commit(self, arg))
 		return;
+
+	NP_UNCANCELLED;
 	note_wait(thread, wait, arg);
 	if (poller && !(poller->flags & NP_POLLER_HOST_DRIVEN))
 		follow_or_lead(thread, poller);

@@ -3,6 +3,7 @@
 #include "core/poller.h"
 
 #include "core/spin.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static bool is_complete(const struct runtime_poll *backend)
 
 int np_poller_create(const struct np_poller_options *options, struct np_poller **ret_poller)
 {
+	NP_UNCANCELLED;
 	static const struct np_poller_options defaults = { .backend = NULL };
 	struct np_poller *poller;
 	int error;
@@ -52,6 +54,7 @@ int np_poller_create(const struct np_poller_options *options, struct np_poller *
 
 void np__poller_end(struct np_poller *poller)
 {
+	NP_UNCANCELLED;
 	poller->backend->fini(poller->state);
 	pthread_mutex_destroy(&poller->follow_lock);
 	np__timers_fini(&poller->timers);
@@ -313,6 +316,7 @@ void np__poller_unfollow(struct np_poller *poller, struct follower *follower)
 
 int np_poller_turn(struct np_poller *poller, int64_t delta_ns)
 {
+	NP_UNCANCELLED;
 	int result;
 
 	if (!poller)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/sys.c - the part that is the same on every system. */
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ int np__sys_set_nonblock(int fd, bool nonblock)
 
 int np__sys_close(int fd)
 {
+	NP_UNCANCELLED;
 	/* Linux and most others have freed the number even when they say EINTR. */
 	return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/sys_atomic.c - pipe2, accept4 and SOCK_CLOEXEC: flags set in the call that makes it. */
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@ int np__sys_socketpair(int type, int fds[2])
 
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
 {
+	NP_UNCANCELLED;
 	int fd;
 
 	do

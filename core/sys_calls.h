@@ -15,11 +15,18 @@
 
 #include <sys/types.h>
 
+struct pollfd;
+struct timespec;
+
 ssize_t np__call_read(int fd, void *buf, size_t size);
 ssize_t np__call_write(int fd, const void *buf, size_t size);
 
 /* On a socket that is connected, or for who does not want to know whose data it is. */
 ssize_t np__call_recv(int fd, void *buf, size_t size, int flags);
 ssize_t np__call_send(int fd, const void *buf, size_t size, int flags);
+
+/* Only for a look: @timeout is of nothing, and there is no @mask. */
+ssize_t np__call_ppoll(struct pollfd *fds, unsigned long count, const struct timespec *timeout,
+		       const void *mask);
 
 #endif /* NETPARK_CORE_SYS_CALLS_H */

@@ -26,3 +26,4 @@ END \name
 	CALL	np__call_write, SYS_write
 	CALL	np__call_recv, SYS_recvfrom
 	CALL	np__call_send, SYS_sendto
+	CALL	np__call_ppoll, SYS_ppoll

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/sys_fcntl.c - for systems without pipe2 and accept4: flags set after the fact. */
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +94,7 @@ int np__sys_socket(int family, int type, int protocol)
 
 int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
 {
+	NP_UNCANCELLED;
 	int fd;
 
 	do

@@ -2,6 +2,7 @@
 /* core/sys_reads_linux.c - what a read leaves behind: told by /proc of descriptors without a file.
  */
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static bool is_no_semaphore(int fd)
 
 bool np__sys_read_takes_all(int fd)
 {
+	NP_UNCANCELLED;
 	char path[64];
 	char name[64];
 	ssize_t length;

@@ -5,6 +5,7 @@
 
 #include "core/hints.h"
 #include "core/text.h"
+#include "core/uncancelled.h"
 
 #include <netpark/park.h>
 
@@ -74,7 +75,11 @@ static inline void np__task_spend(struct np_task *task)
  */
 static inline int np__task_blocking(struct np_task *task, int (*fn)(void *arg), void *arg)
 {
-	return task->parker->blocking ? task->parker->blocking(task, fn, arg) : fn(arg);
+	if (task->parker->blocking)
+		return task->parker->blocking(task, fn, arg);
+
+	NP_UNCANCELLED;
+	return fn(arg);
 }
 
 /*

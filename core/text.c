@@ -56,6 +56,7 @@ void np__text_print(struct text *text, const char *format, ...)
 		text->length += (size_t)n;
 }
 
+/* Without %f, whose point is what the locale says. */
 void np__text_print_duration(struct text *text, int64_t duration_ns)
 {
 	const int64_t ms = 1000 * 1000;
@@ -64,7 +65,8 @@ void np__text_print_duration(struct text *text, int64_t duration_ns)
 	if (duration_ns < 1000 * ms)
 		np__text_print(text, "%lld ms", (long long)(duration_ns / ms));
 	else if (duration_ns < 2 * minute)
-		np__text_print(text, "%.1f s", (double)(duration_ns / ms) / 1000);
+		np__text_print(text, "%lld.%lld s", (long long)(duration_ns / (1000 * ms)),
+			       (long long)(duration_ns / (100 * ms) % 10));
 	else
 		np__text_print(text, "%lld minutes", (long long)(duration_ns / minute));
 }

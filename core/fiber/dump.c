@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
+#include "core/uncancelled.h"
 
 #include <netpark/dump.h>
 #include <netpark/version.h>
@@ -278,6 +279,7 @@ int np__dump(struct runtime *runtime, int fd)
 
 int np_dump(int fd)
 {
+	NP_UNCANCELLED;
 	struct runtime *runtime = np__runtime_visit();
 	int error = np__dump(runtime, fd);
 

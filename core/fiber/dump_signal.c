@@ -5,6 +5,7 @@
  */
 #include "core/fiber/fiber.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <netpark/dump.h>
 
@@ -44,6 +45,7 @@ static bool is_ours(void)
 /* Who takes the pipe away does so when nobody is inside any more. */
 static void handle(int signo)
 {
+	NP_UNCANCELLED;
 	unsigned char number = (unsigned char)signo;
 	int error = errno;
 	int sink;
@@ -109,6 +111,7 @@ static void end_thread(void)
 
 static void stop(void)
 {
+	NP_UNCANCELLED;
 	atomic_store(&watch.sink, 0);
 	if (!is_ours())
 		atomic_store(&watch.inside, 0); /* they are not here */

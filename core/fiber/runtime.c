@@ -5,6 +5,7 @@
 
 #include "core/fork.h"
 #include "core/misuse.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -393,6 +394,7 @@ static void unpublish(void)
 
 int np_run(int (*main)(void *arg), void *arg, const struct np_run_options *options)
 {
+	NP_UNCANCELLED;
 	static const struct np_run_options defaults = { .workers = 0 };
 	struct main_call call = { .fn = main, .arg = arg };
 	struct runtime *runtime;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/file/open_again_linux.c - see file.h: the links of /proc lead to the file itself. */
 #include "core/file/file.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ static bool is_master(int sysfd)
 
 int np__file_open_again(int sysfd, bool is_tty)
 {
+	NP_UNCANCELLED;
 	/* O_DIRECT: a pipe of packets. */
 	const int kept = O_ACCMODE | O_APPEND | O_DIRECT;
 	int flags = fcntl(sysfd, F_GETFL);

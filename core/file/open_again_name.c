@@ -4,6 +4,7 @@
  * systems what it opens is a duplicate.
  */
 #include "core/file/file.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,7 @@ static bool is_same(int a, int b)
 
 int np__file_open_again(int sysfd, bool is_tty)
 {
+	NP_UNCANCELLED;
 	int flags = fcntl(sysfd, F_GETFL);
 	char path[256];
 	int again;

@@ -5,6 +5,7 @@
 #include "core/addr.h"
 #include "core/failure.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <netpark/resolve.h>
 
@@ -173,6 +174,7 @@ static bool ask_socket(int sysfd, const struct sockaddr_storage *name, socklen_t
 /* A datagram socket that is connected sends nothing, but has to have an address. */
 static bool ask_kernel(const struct np_addr *destination, struct np_addr *ret_source)
 {
+	NP_UNCANCELLED;
 	struct np_addr addr = *destination;
 	struct sockaddr_storage name;
 	socklen_t length;

@@ -17,6 +17,7 @@
 #include "core/fd.h"
 #include "core/net/unix.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -107,6 +108,7 @@ static int read_answer(struct np_fd *conn, int error)
 /* What has come in spite of all, with no more to come; of one who has got everything. */
 static int settle(struct np_fd *conn, int error, bool all_sent)
 {
+	NP_UNCANCELLED;
 	int32_t answer = -EPROTO;
 	ssize_t n = recv(conn->sysfd, &answer, sizeof(answer), MSG_DONTWAIT);
 
@@ -266,6 +268,7 @@ static void put_back(struct np_inherited *list, size_t count)
 /* Without waiting, and without a record of its own. */
 static void refuse(struct np_fd *conn, int error)
 {
+	NP_UNCANCELLED;
 	const int32_t answer = error;
 
 	if (np__fd_mutex_is_closed(&conn->mutex))

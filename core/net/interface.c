@@ -6,6 +6,7 @@
 #include "core/failure.h"
 #include "core/net/interface_link.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -98,6 +99,7 @@ struct listing {
 /* 0 or -errno. */
 static int begin(struct listing *listing)
 {
+	NP_UNCANCELLED;
 	int error;
 
 	listing->sysfd = np__sys_socket(AF_UNIX, SOCK_DGRAM, 0);
@@ -232,6 +234,7 @@ static bool describe_addr(const struct ifaddrs *entry, struct np_interface_addr 
 
 int np_interface_addrs(uint32_t index, struct np_interface_addr *ret_addrs, size_t max)
 {
+	NP_UNCANCELLED;
 	struct np_interface_addr addr;
 	struct ifaddrs *list;
 	int count = 0;

@@ -18,6 +18,7 @@
 #include "core/fd.h"
 #include "core/sys_calls.h"
 #include "core/task.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -201,6 +202,7 @@ static bool is_candidate(const struct np_fd *fd, size_t size)
 
 ssize_t np_write_zero_copy(struct np_fd *fd, const void *buf, size_t size)
 {
+	NP_UNCANCELLED;
 	ssize_t n;
 
 	if (!fd || !buf || !is_candidate(fd, size))

@@ -9,6 +9,24 @@
  * (ret_...) is written only on success, unless its function says otherwise.
  *
  * Times. Deadlines are absolute: nanoseconds of the monotonic clock that np_time() reads.
+ *
+ * The program around it may do as it likes:
+ *  - fork and exec: see netpark/fd.h and netpark/fiber.h. Every descriptor that is made here is
+ *    close-on-exec.
+ *  - Have signal handlers, with SA_RESTART or without: no call ends early, or fails, for a signal.
+ *    SIGPIPE, whatever it is set to, is never raised for sockets; for pipes it is, see
+ *    netpark/file.h.
+ *  - pthread_cancel(3): no call is a point at which a thread ends, however long it waits. What is
+ *    asked for has to wait until the thread comes to another such point. What ends a wait is a
+ *    close or a deadline. Threads in here must not be cancelled asynchronously
+ *    (PTHREAD_CANCEL_ASYNCHRONOUS).
+ *  - exit(3), from any task, with others still waiting; and use it before main() and in atexit(3)
+ *    handlers.
+ *  - dlopen(3): the shared library stays loaded after dlclose(3), where the linker knows of such.
+ *    A copy that is linked into a plugin goes with that, unless it is linked with -z nodelete, too;
+ *    nobody may be in a call then, no fibers run, no signal ask for dumps, and the descriptors of
+ *    its default poller stay open. Copies do not know of each other.
+ *  - setlocale(3): texts depend on it only for what strerror(3) says.
  */
 #ifndef NETPARK_BASE_H
 #define NETPARK_BASE_H

@@ -30,6 +30,11 @@
  * inherited (netpark/fd.h); a fiber that returns in the child is misuse. Locks that others held
  * stay locked. Where no fibers ran at the time of the fork, the child may run some.
  *
+ * C++: exceptions are thrown and caught within a fiber; one that leaves it ends the program, as out
+ * of main(). What a handler (a catch block) has caught is the thread's: leave it before a call that
+ * may park, or another fiber's exception may be taken for it. Destructors may park, also while an
+ * exception passes.
+ *
  * Unless said otherwise calls are for fibers and threads alike; results are 0 or a negative error.
  */
 #ifndef NETPARK_FIBER_H
@@ -91,17 +96,18 @@ struct np_run_options {
  * So the program's handlers run on its own threads; on the calling one that is in the middle of a
  * fiber, on its stack unless the handler has SA_ONSTACK. raise(3) in a fiber may find the signal
  * blocked where kill(2) does not. What such a thread forks or executes inherits the mask; a program
- * that starts others sets theirs, see posix_spawnattr_setsigmask(3).
+ * that starts others sets theirs, see posix_spawnattr_setsigmask(3). Workers are not cancelled by
+ * pthread_cancel(3): of the calling thread a request waits until it returns.
  *
  * Deadlock. When every fiber waits for others (mutexes, channels, groups, ...) and nothing else can
  * wake one, the misuse hook (np_set_misuse_hook()) is told, with who waits for what: the default
  * hook prints that and aborts. It is told only if it is sure: no fiber sleeps, has a deadline,
  * waits for a descriptor (a signal handler might write to its peer) or for np_blocking(), none ever
  * waited on a poller of the program's own, and the process has no threads but netpark's, which is
- * known on Linux; elsewhere, and for programs with other threads, NP_RUN_ALONE says so. If the hook
- * returns, the fibers are cancelled, @main among them; those that wait even so (np_mutex_lock())
- * are told once more and then left behind: they never run again, and what they wait for must not be
- * touched.
+ * known on Linux with /proc; elsewhere, and for programs with other threads, NP_RUN_ALONE says so.
+ * If the hook returns, the fibers are cancelled, @main among them; those that wait even so
+ * (np_mutex_lock()) are told once more and then left behind: they never run again, and what they
+ * wait for must not be touched.
  *
  * Return: what @main returned; NP_EDEADLOCK after a deadlock was told; -EBUSY if the process runs
  * fibers already; NP_EFORKED in a child of a process that did; -EINVAL for nonsense in @options;
