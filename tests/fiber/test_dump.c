@@ -932,3 +932,70 @@ Test(dump, is_refused_for_what_is_no_signal)
 	cr_assert_eq(np_dump_on_signal(SIGUSR1, -2), -EINVAL);
 	cr_assert_eq(np_dump_on_signal(SIGUSR1, -1), -EINVAL, "it was not asked for");
 }
+
+/* ---- reports without a pause -------------------------------------------------------------- */
+
+struct rounds {
+	struct runtime *runtime;
+	atomic_bool over;
+	atomic_int count;
+};
+
+static int go_round(void *arg)
+{
+	struct rounds *rounds = arg;
+
+	while (!atomic_load(&rounds->over)) {
+		atomic_fetch_add(&rounds->count, 1);
+		np_yield();
+	}
+	return 0;
+}
+
+static bool is_waited_for(struct hold *hold)
+{
+	bool waits;
+
+	pthread_mutex_lock(&hold->mutex);
+	waits = hold->next - hold->serving == 2;
+	pthread_mutex_unlock(&hold->mutex);
+	return waits;
+}
+
+static int hold_again_and_again(void *arg)
+{
+	struct rounds *rounds = arg;
+	struct runtime *runtime = rounds->runtime;
+	int64_t until = np_deadline(INT64_C(60) * 1000000000);
+
+	np__hold_begin(runtime, until);
+	for (int i = 0; i < 50; i++) {
+		int before = atomic_load(&rounds->count);
+
+		FIXTURE_UNTIL(is_waited_for(&runtime->hold));
+		np__hold_end(runtime);
+		np__hold_begin(runtime, until);
+		cr_assert_gt(atomic_load(&rounds->count), before, "nothing ran before hold %d", i);
+	}
+	np__hold_end(runtime);
+	return 0;
+}
+
+static int hold_beside_one_that_runs(void *arg)
+{
+	struct rounds *rounds = arg;
+	struct np_group group = { 0 };
+
+	rounds->runtime = np__worker->runtime;
+	cr_assert_eq(np_group_go(&group, go_round, rounds), 0);
+	cr_assert_eq(np_blocking(hold_again_and_again, rounds), 0);
+	atomic_store(&rounds->over, true);
+	return np_group_join(&group);
+}
+
+Test(dump, a_worker_runs_between_one_report_and_the_next)
+{
+	struct rounds rounds = { .runtime = NULL };
+
+	cr_assert_eq(fiber_run_with(hold_beside_one_that_runs, &rounds, 1), 0);
+}

@@ -93,12 +93,17 @@ static void *wait_in_thread(void *arg)
 
 /* ---- who reports -------------------------------------------------------------------------- */
 
+/* Now at once again, now after a while in which others come further. */
 static int dump_often(void *arg)
 {
-	(void)arg;
+	uint64_t random = stress_seed((unsigned)(uintptr_t)arg);
+
 	while (!atomic_load(&over)) {
 		STRESS_CHECK(np_dump(nowhere) == 0, "np_dump to nowhere");
-		np_yield();
+		if (stress_below(&random, 2))
+			np_sleep(stress_below(&random, 1000) * MICROSECOND);
+		else
+			np_yield();
 	}
 	return 0;
 }
@@ -165,13 +170,13 @@ static int run_all(void *arg)
 	static _Atomic np_fiber_id sleeper;
 	struct np_group group = { 0 };
 	struct np_group sleepers = { 0 };
-	pthread_t thread = stress_start(dump_from_thread, NULL);
+	pthread_t thread = stress_start(dump_from_thread, (void *)200);
 	char expected[64];
 
 	(void)arg;
 	atomic_store(&sleeper, 0);
 	STRESS_CHECK(!np_group_go(&sleepers, sleep_through, &sleeper), "np_group_go");
-	STRESS_CHECK(!np_group_go(&group, dump_often, NULL), "np_group_go");
+	STRESS_CHECK(!np_group_go(&group, dump_often, (void *)201), "np_group_go");
 	for (uintptr_t i = 0; i < FIBERS; i++)
 		STRESS_CHECK(!np_group_go(&group, wait_often, (void *)i), "np_group_go");
 	while (!atomic_load(&sleeper))
@@ -200,7 +205,7 @@ static void storm(unsigned workers)
 
 int main(int argc, char **argv)
 {
-	stress_begin(argc, argv, 3);
+	stress_begin(argc, argv, 12);
 	nowhere = open("/dev/null", O_WRONLY);
 	STRESS_CHECK(np_channel_create(sizeof(uint64_t), 1, &channel) == 0, "np_channel_create");
 	stress_phase("one worker");
