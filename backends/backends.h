@@ -8,6 +8,7 @@
 extern const struct runtime_poll runtime_poll_epoll;
 extern const struct runtime_poll runtime_poll_kqueue;
 extern const struct runtime_poll runtime_poll_poll;
+extern const struct runtime_poll runtime_poll_ports;
 
 /*
  * The events that fit one wait of the backends here: enough that a busy poller's system call is
@@ -17,7 +18,7 @@ enum { RUNTIME_POLL_BATCH = 128 };
 
 /*
  * Is @fd of a kind that readiness makes sense for? 0, -EBADF, or -EPERM for regular files and
- * directories. epoll knows by itself; kqueue and poll(2) accept them and report nonsense.
+ * directories. epoll knows by itself; the others accept them and report nonsense.
  */
 int np__check_pollable(int fd);
 

@@ -12,6 +12,7 @@
  * a socket closed under it would not be shut, nor its port free.
  */
 #include "backends/backends.h"
+#include "backends/poll_events.h"
 #include "backends/poll_timeout.h"
 #include "backends/wakeup.h"
 #include "core/uncancelled.h"
@@ -205,12 +206,6 @@ unlock:
 	return error;
 }
 
-static short events_of(unsigned armed)
-{
-	return (short)((armed & RUNTIME_POLL_READ ? POLLIN : 0) |
-		       (armed & RUNTIME_POLL_WRITE ? POLLOUT : 0));
-}
-
 /* Make the set say what is armed. Nobody is waiting. */
 static void update_set(struct poll_state *state, int fd)
 {
@@ -220,7 +215,7 @@ static void update_set(struct poll_state *state, int fd)
 		entry->slot = (int)state->set_used++;
 		state->set[entry->slot].fd = fd;
 	}
-	state->set[entry->slot].events = events_of(entry->armed);
+	state->set[entry->slot].events = np__poll_events(entry->armed);
 	state->set[entry->slot].revents = 0;
 }
 
@@ -259,39 +254,13 @@ static void take_queue(struct poll_state *state)
 	}
 }
 
-/* The set asks for what is armed; whether there is an error and nothing else takes a full question.
- */
-static bool has_only_error(int fd)
-{
-	struct pollfd asked = { .fd = fd, .events = POLLIN | POLLPRI | POLLOUT };
-
-	return poll(&asked, 1, 0) == 1 && asked.revents == POLLERR;
-}
-
-/* NVAL, a descriptor closed behind our back: the system call will tell both directions EBADF. */
-static uint32_t flags_of(const struct pollfd *found)
-{
-	const short broken = POLLHUP | POLLERR | POLLNVAL;
-	uint32_t flags = 0;
-
-	if (found->revents & (POLLIN | broken))
-		flags |= RUNTIME_POLL_READ;
-	if (found->revents & (POLLOUT | broken))
-		flags |= RUNTIME_POLL_WRITE;
-	if (found->revents & broken)
-		flags |= RUNTIME_POLL_HANGUP;
-	if (found->revents == POLLERR && has_only_error(found->fd))
-		flags |= RUNTIME_POLL_ERROR;
-	return flags;
-}
-
 /* Turn what was found in a slot into a report and disarm what it names. False if there is nothing.
  */
 static bool harvest_slot(struct poll_state *state, size_t slot, struct runtime_poll_event *event)
 {
 	struct pollfd *found = &state->set[slot];
 	struct entry *entry = &state->entries[found->fd];
-	uint32_t flags = flags_of(found);
+	uint32_t flags = np__poll_flags(found->fd, found->revents);
 
 	if (!flags)
 		return false;

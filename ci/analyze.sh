@@ -27,13 +27,14 @@ if ! cppcheck -j "$processors" --quiet --inline-suppr --error-exitcode=1 \
 	bad=1
 fi
 
-# The path is looked through after the others, and only kqueue.c asks for what is there.
+# The paths are looked through after the others, and only kqueue.c and ports.c ask for what is there.
 echo "$library" | xargs -P "$processors" -I FILE sh -c '
 	out=$1/$(echo "$2" | tr / _) file=$2
 	shift 2
 	clang --analyze -Xclang -analyzer-werror -Xclang -analyzer-output=text -std=c11 "$@" -o "$out.plist" \
 		"$file" >"$out" 2>&1 && exit
 	{ echo "clang analyzer, $file:"; cat "$out"; } >"$out.bad"
-	exit 1' clang "$out" FILE "$@" -Itests/support/kqueue/include || bad=1
+	exit 1' clang "$out" FILE "$@" -Itests/support/kqueue/include \
+	-Itests/support/ports/include || bad=1
 cat "$out"/*.bad 2>/dev/null
 exit $bad

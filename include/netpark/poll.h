@@ -103,8 +103,9 @@ NP_API int np_poller_break(struct np_poller *poller);
  *
  * Put it in the host's loop, for reading only; it stays the poller's. Of a poller that is not
  * NP_POLLER_HOST_DRIVEN a break leaves it readable until a turn that blocks. Deadlines do not make
- * it readable: bound the host's sleep by np_poller_next_deadline(). Return: the descriptor, or
- * -EOPNOTSUPP for a backend without one (poll(2)): there the host blocks in np_poller_turn().
+ * it readable: bound the host's sleep by np_poller_next_deadline(). Where reports have to be asked
+ * for (event ports) it is readable only for those that somebody waits for. Return: the descriptor,
+ * or -EOPNOTSUPP for a backend without one (poll(2)): there the host blocks in np_poller_turn().
  */
 NP_API int np_poller_descriptor(const struct np_poller *poller);
 

@@ -2,10 +2,10 @@
 /*
  * netpark/runtime_poll.h - the contract between netpark and the kernel's readiness mechanism.
  *
- * A backend (epoll, kqueue, poll(2), or a host's own) is one constant struct runtime_poll. It
- * translates and remembers nothing that the kernel remembers for it: it knows no tasks, no
- * deadlines, no sockets. It mirrors netpollinit, netpollopen, netpollclose, netpollarm, netpoll and
- * netpollBreak of Go's runtime; see the functions below for each one's counterpart.
+ * A backend (epoll, kqueue, event ports, poll(2), or a host's own) is one constant struct
+ * runtime_poll. It translates and remembers nothing that the kernel remembers for it: it knows no
+ * tasks, no deadlines, no sockets. It mirrors netpollinit, netpollopen, netpollclose, netpollarm,
+ * netpoll and netpollBreak of Go's runtime; see the functions below for each one's counterpart.
  *
  * One contract for all backends. For a descriptor that was opened, and (where arming is needed)
  * armed, wait reports
@@ -15,7 +15,7 @@
  *   READ|WRITE    hang-up of both sides, or an error: whoever makes the system call learns which
  *   ERROR         in addition, when the kernel reported an error and nothing else at all
  *   HANGUP        in addition, when the kernel told of end of file, hang-up or an error; poll(2)
- *                 does not tell a half-close from data
+ *                 and event ports do not tell a half-close from data
  *   PRIORITY      in addition, when urgent data is pending; by itself it wakes nobody
  *
  * Reports may be spurious: the receiver makes its system call, meets EAGAIN and waits again. They
@@ -171,7 +171,7 @@ struct runtime_poll {
 /** The backend that the library was built to use (-Dpoller). */
 NP_API const struct runtime_poll *runtime_poll_default(void);
 
-/** The backend called @name ("epoll", "kqueue", "poll"), or NULL where this build has none. */
+/** The backend called @name (as -Dpoller has it: "epoll"), or NULL where this build has none. */
 NP_API const struct runtime_poll *runtime_poll_find(const char *name);
 
 /** The backends of this build, one by one from 0: NULL after the last. The default is the first. */

@@ -226,11 +226,15 @@ Test(every_call, that_fails_for_good_is_survived_too)
 		const char *name;
 		int error;
 	} rows[] = {
-		{ "malloc", ENOMEM }, { "calloc", ENOMEM },    { "realloc", ENOMEM },
-		{ "socket", EMFILE }, { "accept4", ENFILE },   { "epoll_create1", ENFILE },
-		{ "pipe2", EMFILE },  { "kqueue", ENOMEM },    { "epoll_ctl", ENOMEM },
-		{ "send", ENOBUFS },  { "sendmsg", ENOBUFS },  { "recv", ENOMEM },
-		{ "fcntl", EPERM },   { "setsockopt", EPERM }, { "getsockname", ENOBUFS },
+		{ "malloc", ENOMEM },         { "calloc", ENOMEM },
+		{ "realloc", ENOMEM },        { "socket", EMFILE },
+		{ "accept4", ENFILE },        { "epoll_create1", ENFILE },
+		{ "pipe2", EMFILE },          { "kqueue", ENOMEM },
+		{ "epoll_ctl", ENOMEM },      { "send", ENOBUFS },
+		{ "sendmsg", ENOBUFS },       { "recv", ENOMEM },
+		{ "fcntl", EPERM },           { "setsockopt", EPERM },
+		{ "getsockname", ENOBUFS },   { "port_create", ENOMEM },
+		{ "port_associate", EAGAIN },
 	};
 	int descriptors = fixture_count_descriptors();
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <port.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -65,6 +66,10 @@ static struct fault faults[] = {
 	{ .name = "np__sendfile_may_block" },
 	{ .name = "pipe2", .usual = ENFILE },
 	{ .name = "poll" },
+	{ .name = "port_associate", .usual = EAGAIN },
+	{ .name = "port_create", .usual = EMFILE },
+	{ .name = "port_dissociate" },
+	{ .name = "port_getn" },
 	{ .name = "ppoll" },
 	{ .name = "pread64", .usual = EIO },
 	{ .name = "pwrite64", .usual = EIO },
@@ -583,39 +588,34 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 	return __real_pthread_create(thread, attr, run, arg);
 }
 
-/* ---- the emulated kernel ------------------------------------------------------------------ */
+/* ---- the emulated kernels ----------------------------------------------------------------- */
 
-int __real_kqueue(void);
-int __wrap_kqueue(void);
-int __real_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
-		  int event_count, const struct timespec *timeout);
-int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
-		  int event_count, const struct timespec *timeout);
+#define EMULATED(name, can_fail, parameters, arguments)                                            \
+	int __real_##name parameters;                                                              \
+	int __wrap_##name parameters;                                                              \
+	int __wrap_##name parameters                                                               \
+	{                                                                                          \
+		struct fault fault;                                                                \
+		bool is_met = meets(#name, can_fail, &fault);                                      \
+		int result = 0;                                                                    \
+                                                                                                   \
+		if (!is_met || fault.kind == SPOIL) {                                              \
+			inside_kernel++;                                                           \
+			result = __real_##name arguments;                                          \
+			inside_kernel--;                                                           \
+		}                                                                                  \
+		return is_met ? (int)outcome(&fault) : result;                                     \
+	}
 
-int __wrap_kqueue(void)
-{
-	struct fault fault;
-	int fd;
-
-	if (meets("kqueue", true, &fault))
-		return (int)outcome(&fault);
-	inside_kernel++;
-	fd = __real_kqueue();
-	inside_kernel--;
-	return fd;
-}
-
-int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
-		  int event_count, const struct timespec *timeout)
-{
-	bool adds = change_count > 0 && changes->flags & EV_ADD;
-	struct fault fault;
-	int n;
-
-	if (meets("kevent", adds, &fault))
-		return (int)outcome(&fault);
-	inside_kernel++;
-	n = __real_kevent(kq, changes, change_count, events, event_count, timeout);
-	inside_kernel--;
-	return n;
-}
+EMULATED(kqueue, true, (void), ())
+EMULATED(kevent, change_count > 0 && changes->flags & EV_ADD,
+	 (int kq, const struct kevent *changes, int change_count, struct kevent *events,
+	  int event_count, const struct timespec *timeout),
+	 (kq, changes, change_count, events, event_count, timeout))
+EMULATED(port_create, true, (void), ())
+EMULATED(port_associate, true, (int port, int source, uintptr_t object, int events, void *user),
+	 (port, source, object, events, user))
+EMULATED(port_dissociate, false, (int port, int source, uintptr_t object), (port, source, object))
+EMULATED(port_getn, false,
+	 (int port, port_event_t list[], uint_t max, uint_t *nget, const struct timespec *timeout),
+	 (port, list, max, nget, timeout))

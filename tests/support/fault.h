@@ -7,7 +7,7 @@
  *
  * The linker sends every call that the library, or the test, makes of the names below here first
  * (--wrap; tests/suites/meson.build has the list). Calls are numbered from 1, beginning with the
- * first after the fault was set. The kqueue emulation's own calls pass: it stands for a kernel.
+ * first after the fault was set. The calls of the emulations pass: they stand for kernels.
  *
  * Those of core/sys_calls.h count under the names of the C library's, fcntl64 and mmap64, which is
  * how glibc calls those where files have 64 bits, without the number. "epoll_pwait2" can be named
