@@ -6,6 +6,7 @@
  * again and again until it says what is expected.
  */
 #include "core/fiber/fiber.h"
+#include "core/sys.h"
 #include "tests/fiber/fiber_fixture.h"
 #include "tests/support/call.h"
 
@@ -876,7 +877,7 @@ Test(dump, is_not_written_by_the_parent_for_a_child)
 	char byte;
 
 	cr_assert_eq(pipe(first), 0);
-	cr_assert_eq(pipe2(before, O_NONBLOCK), 0);
+	cr_assert_eq(np__sys_pipe(before), 0);
 	cr_assert_eq(pipe(after), 0);
 	cr_assert_eq(pipe(childs), 0);
 	awaited = "0 workers\n";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/fiber/test_fiber_fd.c - handles in fibers: parking, deadlines, close, cancellation. */
+#include "core/sys.h"
 #include "tests/fiber/fiber_fixture.h"
 
 #include <criterion/criterion.h>
@@ -221,7 +222,7 @@ FIBER_TEST(fiber_fd, whose_calls_fail_does_not_keep_its_worker)
 {
 	struct np_group group = { 0 };
 	struct np_fd *fds[2], *lone;
-	int sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int sock = np__sys_socket(AF_INET, SOCK_STREAM, 0);
 
 	fixture_fd_pair(fds);
 	cr_assert_eq(np_fd_open(sock, 0, &lone), 0);

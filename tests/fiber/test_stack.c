@@ -697,7 +697,7 @@ Test(stack, address_space_runs_out_and_that_is_an_error)
 	cr_assert(stacks);
 	cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
 	limit = before;
-	limit.rlim_cur = used + ROOM;
+	limit.rlim_cur = (rlim_t)(used + ROOM);
 	cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
 	expect_exhaustion(stacks, MOST);
 	cr_assert_geq(stats().free, FIT * 4 / 5, "most of the room was used");

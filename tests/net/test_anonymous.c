@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -108,4 +109,20 @@ Test(anonymous, events_of_a_folder_are_read_one_by_one)
 		cr_assert_gt(read_in_time(fd, buf, sizeof(buf)), 0);
 	unlink(path);
 	np_close(fd);
+}
+
+Test(anonymous, an_eventfd_is_written_and_read)
+{
+	int sysfd = eventfd(0, EFD_NONBLOCK);
+	struct call reader = { .size = sizeof(uint64_t) };
+	uint64_t three = 3, got;
+
+	cr_assert_eq(np_fd_open(sysfd, 0, &reader.fd), 0);
+	call_start(&reader, call_read);
+	FIXTURE_UNTIL(fixture_parked() == 1);
+	cr_assert_eq(np_write(reader.fd, &three, sizeof(three)), sizeof(three));
+	cr_assert_eq(call_finish(&reader), sizeof(got));
+	memcpy(&got, reader.data, sizeof(got));
+	cr_assert_eq(got, 3);
+	cr_assert_eq(np_close(reader.fd), 0);
 }

@@ -5,15 +5,14 @@
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
+#include "tests/support/pty.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pty.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -87,22 +86,6 @@ Test(fd_open, both_ends_of_a_terminal_can_be_polled)
 	cr_assert_eq(openpty(&master, &slave, NULL, NULL, NULL), 0);
 	expect_pollable(slave);
 	expect_pollable(master);
-}
-
-Test(fd_open, an_eventfd_can_be_polled_and_read)
-{
-	int sysfd = eventfd(0, EFD_NONBLOCK);
-	struct call reader = { .size = sizeof(uint64_t) };
-	uint64_t three = 3, got;
-
-	cr_assert_eq(np_fd_open(sysfd, 0, &reader.fd), 0);
-	call_start(&reader, call_read);
-	FIXTURE_UNTIL(fixture_parked() == 1);
-	cr_assert_eq(np_write(reader.fd, &three, sizeof(three)), sizeof(three));
-	cr_assert_eq(call_finish(&reader), sizeof(got));
-	memcpy(&got, reader.data, sizeof(got));
-	cr_assert_eq(got, 3);
-	cr_assert_eq(np_close(reader.fd), 0);
 }
 
 Test(fd_open, a_socket_is_registered_when_somebody_waits_and_a_pipe_at_once)

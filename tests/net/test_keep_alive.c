@@ -2,6 +2,7 @@
 /* tests/net/test_keep_alive.c - probes of silent peers: what is dialed and accepted has, and who
  * else. */
 #include "core/fd.h"
+#include "core/net/keep_alive_options.h"
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
 
@@ -38,9 +39,9 @@ static int ask(int sysfd, void *arg)
 	struct probes *probes = arg;
 
 	probes->on = option(sysfd, SOL_SOCKET, SO_KEEPALIVE);
-	probes->idle = option(sysfd, IPPROTO_TCP, TCP_KEEPIDLE);
-	probes->interval = option(sysfd, IPPROTO_TCP, TCP_KEEPINTVL);
-	probes->count = option(sysfd, IPPROTO_TCP, TCP_KEEPCNT);
+	probes->idle = option(sysfd, IPPROTO_TCP, OPTION_IDLE);
+	probes->interval = option(sysfd, IPPROTO_TCP, OPTION_INTERVAL);
+	probes->count = option(sysfd, IPPROTO_TCP, OPTION_COUNT);
 	return 0;
 }
 

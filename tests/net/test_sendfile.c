@@ -134,13 +134,17 @@ Test(sendfile, its_position_moves_by_what_was_sent)
 /* Where the kernel has dropped it from memory, if it does that. */
 Test(sendfile, a_file_that_is_not_in_memory)
 {
+#ifdef POSIX_FADV_DONTNEED
 	struct np_fd *fds[2];
 
 	fixture_fd_tcp_pair(fds);
-	cr_assert_eq(fdatasync(number), 0);
+	cr_assert_eq(fsync(number), 0);
 	posix_fadvise(number, 0, 0, POSIX_FADV_DONTNEED);
 	expect_sent(fds, 0, -1, 0, SIZE);
 	close_both(fds);
+#else
+	cr_skip_test("nobody can ask the system for that");
+#endif
 }
 
 /* After a deadline it can go on where it was: the position says the same as the count. */

@@ -7,11 +7,11 @@
  */
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
+#include "tests/support/pty.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

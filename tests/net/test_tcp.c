@@ -3,6 +3,7 @@
  * tests/net/test_tcp.c - listening, accepting and dialing over TCP: networks and addresses, the
  * options of what is made, half-closes, and the ways in which a dial fails.
  */
+#include "core/sys.h"
 #include "tests/support/call.h"
 #include "tests/support/fixture.h"
 
@@ -464,14 +465,14 @@ static bool make_crowd(struct crowd *crowd)
 	struct sockaddr_in addr = { .sin_family = AF_INET };
 	socklen_t length = sizeof(addr);
 
-	crowd->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	crowd->listener = np__sys_socket(AF_INET, SOCK_STREAM, 0);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	cr_assert_eq(bind(crowd->listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	cr_assert_eq(listen(crowd->listener, 0), 0);
 	cr_assert_eq(getsockname(crowd->listener, (struct sockaddr *)&addr, &length), 0);
 	snprintf(crowd->address, sizeof(crowd->address), "127.0.0.1:%d", ntohs(addr.sin_port));
 	for (int i = 0; i < 8; i++) {
-		crowd->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		crowd->clients[i] = np__sys_socket(AF_INET, SOCK_STREAM, 0);
 		connect(crowd->clients[i], (struct sockaddr *)&addr, sizeof(addr));
 	}
 	FIXTURE_UNTIL(count_connected(crowd) > 0);

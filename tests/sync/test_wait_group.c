@@ -28,7 +28,7 @@ static void end(void)
 
 TestSuite(wait_group, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
-static int wait(struct puppet *self)
+static int wait_for_group(struct puppet *self)
 {
 	return np_wait_group_wait_until(&group, self->deadline);
 }
@@ -77,9 +77,9 @@ PUPPET_TEST(wait_group, does_what_a_model_does)
 
 		if (fixture_random(&random) % 2 && !atomic_load(&puppet->busy)) {
 			if (count)
-				puppet_queue(puppet, wait, &group.waiters);
+				puppet_queue(puppet, wait_for_group, &group.waiters);
 			else
-				cr_assert_eq(puppet_call(puppet, wait), 0);
+				cr_assert_eq(puppet_call(puppet, wait_for_group), 0);
 			continue;
 		}
 		cr_assert_eq(np_wait_group_add(&group, delta), count + delta < 0 ? NP_EMISUSE : 0);
@@ -127,7 +127,7 @@ Test(wait_group, is_waited_for_until_the_last_done_has_left)
 {
 	puppets_start(puppets, 1);
 	np__spin_lock(&group.lock);
-	puppet_order(&puppets[0], wait);
+	puppet_order(&puppets[0], wait_for_group);
 	for (int i = 0; i < 1000; i++)
 		spawn_yield();
 	cr_assert(atomic_load(&puppets[0].busy));
