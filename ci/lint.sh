@@ -44,7 +44,8 @@ wrong=$(grep -E '^[^ ]*:[0-9]+:[0-9]+ .*\]$' build-lint/actionlint.log | grep -v
 [ -z "$wrong" ] || complain "$wrong"
 
 # What they ask ci/test for.
-for name in $(sed -n 's|.*ci/test \([a-z ]*\)$|\1|p' .github/workflows/*.yml .builds/*.yml | tr ' ' '\n' | sort -u); do
+names=$(sed -nE 's/^ *(- )?(run: )?ci\/test ([a-z ]*)$/\3/p' .github/workflows/*.yml .builds/*.yml | tr ' ' '\n')
+for name in $(echo "$names" | sort -u); do
 	grep -q "^step $name " ci/test || complain "a manifest runs ci/test $name: there is no such step"
 done
 exit $bad

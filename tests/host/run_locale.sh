@@ -12,14 +12,14 @@ if ! command -v localedef >/dev/null 2>&1 || [ ! -e /usr/share/i18n/locales/tr_T
 fi
 mkdir -p "$LOCPATH"
 # Nothing else: how to sort would take most of the time.
-cat >"$LOCPATH/source" <<'END'
+cat >"$LOCPATH/source" <<'SOURCE'
 LC_CTYPE
 copy "tr_TR"
 END LC_CTYPE
 LC_NUMERIC
 copy "de_DE"
 END LC_NUMERIC
-END
+SOURCE
 for charmap in ISO-8859-9 BIG5; do
 	localedef -c -i "$LOCPATH/source" -f "$charmap" "$LOCPATH/$charmap" >"$LOCPATH/log" 2>&1
 	[ -e "$LOCPATH/$charmap/LC_CTYPE" ] && continue
