@@ -40,7 +40,7 @@ static void append(struct fd_mutex *mutex, struct fd_sleeper *sleeper)
 }
 
 /* Take @sleeper out, if it is there. */
-static void leave(struct fd_mutex *mutex, struct fd_sleeper *sleeper)
+static void step_out(struct fd_mutex *mutex, struct fd_sleeper *sleeper)
 {
 	struct fd_sleeper **link = &mutex->sleepers;
 
@@ -71,7 +71,7 @@ static bool sleep_for(struct fd_mutex *mutex, enum fd_mutex_sleep what, const st
 	if (result == 0)
 		return true;
 	np__spin_lock(&mutex->lock);
-	leave(mutex, &sleeper);
+	step_out(mutex, &sleeper);
 	np__spin_unlock(&mutex->lock);
 	return false;
 }

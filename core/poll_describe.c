@@ -19,7 +19,7 @@ struct sock {
 	bool is_stream, is_listener;
 };
 
-static int side_of(const struct np_wait *wait)
+static int side_of_wait(const struct np_wait *wait)
 {
 	return wait == &np__poll_waits[SIDE_WRITE] || wait == &np__poll_stubborn_waits[SIDE_WRITE]
 		       ? SIDE_WRITE
@@ -124,7 +124,7 @@ static void put_socket(struct text *text, const struct sock *sock, const char *w
 
 int np__poll_describe(const struct np_wait *wait, void *arg, char *buf, size_t size)
 {
-	int side = side_of(wait);
+	int side = side_of_wait(wait);
 	char *slots = (char *)arg - (size_t)side * sizeof(uintptr_t);
 	struct np_poll_desc *desc = container_of(slots, struct np_poll_desc, slot);
 	struct sock sock;

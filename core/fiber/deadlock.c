@@ -127,7 +127,7 @@ static void describe(struct runtime *runtime, struct text *text)
 }
 
 /* If the hook returns they are cancelled; those that even so cannot go on are left behind. */
-static void tell(struct runtime *runtime)
+static void tell_deadlock(struct runtime *runtime)
 {
 	bool is_first = !runtime->is_deadlocked;
 	char buf[640];
@@ -228,6 +228,6 @@ int64_t np__deadlock_watch(struct worker *worker)
 	delay_ns = vote_or_suspect(worker, rounds);
 	pthread_mutex_unlock(&runtime->lock);
 	if (delay_ns == 0)
-		tell(runtime);
+		tell_deadlock(runtime);
 	return delay_ns;
 }

@@ -191,7 +191,7 @@ static bool is_still(const struct dump *dump, uint64_t state)
  * The state once more, after it was found to be still: it may have come to that since. And after
  * what there is of the name where it is not: that may be another fiber's since.
  */
-static void put_fiber(struct dump *dump, struct fiber *fiber)
+static void describe_fiber(struct dump *dump, struct fiber *fiber)
 {
 	uint64_t state = atomic_load(&fiber->state);
 	bool still = is_still(dump, state);
@@ -226,7 +226,7 @@ static bool put_some(struct dump *dump)
 		fiber = np__fiber_table_at(&dump->runtime->table, dump->place);
 		if (!fiber)
 			return false;
-		put_fiber(dump, fiber);
+		describe_fiber(dump, fiber);
 		dump->place++;
 	}
 	return true;

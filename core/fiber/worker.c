@@ -151,7 +151,7 @@ static struct np_task *reverse(struct np_task *list)
  * finds it empty is the one who has to wake the worker; who does not has been preceded by somebody
  * who did.
  */
-static void send(struct worker *worker, struct np_task *first, struct np_task *last)
+static void send_tasks(struct worker *worker, struct np_task *first, struct np_task *last)
 {
 	struct np_task *old = atomic_load(&worker->inbox);
 	struct np_task *top;
@@ -174,7 +174,7 @@ static void send_from_outside(struct worker *worker, struct np_task *first, stru
 	atomic_uint *visitors = &worker->runtime->visitors;
 
 	atomic_fetch_add(visitors, 1);
-	send(worker, first, last);
+	send_tasks(worker, first, last);
 	atomic_fetch_sub(visitors, 1);
 }
 
@@ -184,7 +184,7 @@ static inline void hand_over(struct worker *worker, struct np_task *first, struc
 	if (worker == np__worker)
 		run_queue_append(&worker->ready, first, last);
 	else if (np__worker)
-		send(worker, first, last);
+		send_tasks(worker, first, last);
 	else
 		send_from_outside(worker, first, last);
 }

@@ -177,7 +177,7 @@ static int take(struct msghdr *header, struct receiving *receiving)
 	return 0;
 }
 
-static ssize_t receive_once(struct np_fd *fd, void *arg)
+static ssize_t receive_fds_once(struct np_fd *fd, void *arg)
 {
 	struct receiving *receiving = arg;
 	union control control;
@@ -215,7 +215,7 @@ ssize_t np_recv_fds(struct np_fd *conn, void *buf, size_t size, int *ret_fds, si
 		receiving.buffer = (struct iovec){ &dummy, 1 };
 	else if (conn->is_stream && size > FD_IO_MAX)
 		receiving.buffer.iov_len = FD_IO_MAX;
-	n = np__fd_run(conn, SIDE_READ, "read", "recvmsg", receive_once, &receiving);
+	n = np__fd_run(conn, SIDE_READ, "read", "recvmsg", receive_fds_once, &receiving);
 	if (n >= 0)
 		*ret_count = receiving.count;
 	return n;

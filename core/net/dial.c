@@ -177,7 +177,7 @@ static int dial_name(struct route *route, const char *address, struct np_fd **re
 /* ---- dialing ------------------------------------------------------------------------------ */
 
 /* Has it ended before it begins? 0 or an error. */
-static int check(const struct np_dial_options *options)
+static int check_dial(const struct np_dial_options *options)
 {
 	if (np__dial_is_canceled(options->cancel))
 		return NP_ECANCELED;
@@ -194,7 +194,7 @@ static int dial(const char *network, const char *address, const struct np_dial_o
 
 	if (error && !may_be_name)
 		return error;
-	error = check(options);
+	error = check_dial(options);
 	if (error)
 		return np__target_fail("dial", &route.target, error, NULL);
 	error = find_local(&route);

@@ -22,7 +22,8 @@ static struct np_poller *poller;
 
 /* ---- cases -------------------------------------------------------------------------------- */
 
-static void tell(const char *verb, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void tell(const char *verb, const char *format,
+						       va_list args)
 {
 	fprintf(stderr, "%s %s: ", running, verb);
 	vfprintf(stderr, format, args);
