@@ -208,7 +208,7 @@ Test(datagram_faults, a_batch_costs_as_few_system_calls_as_it_can)
 {
 	struct np_message messages[MANY];
 	struct np_fd *fds[2];
-	char bytes[MANY];
+	char bytes[MANY] = { 0 };
 
 	begin(fds);
 	make_many(messages, bytes);
@@ -227,7 +227,7 @@ static void expect_stop(const struct batch_variant *variant, const char *call, i
 {
 	struct np_message messages[MANY];
 	struct np_fd *fds[2];
-	char bytes[MANY];
+	char bytes[MANY] = { 0 };
 	int told = -1;
 
 	begin(fds);
@@ -254,7 +254,7 @@ static ssize_t after_a_later_error(ssize_t (*make)(struct np_fd *fd), int error)
 {
 	struct np_message messages[MANY];
 	struct np_fd *fds[2];
-	char bytes[MANY];
+	char bytes[MANY] = { 0 };
 	ssize_t n;
 
 	begin(fds);

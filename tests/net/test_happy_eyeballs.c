@@ -29,7 +29,8 @@ static const int64_t HOUR = INT64_C(3600) * 1000 * 1000 * 1000;
 struct tries {
 	int count;
 	char all[512]; /* their hosts, each with a blank after it */
-	int64_t at[HOSTS_MAX];
+	int64_t began;
+	int64_t after[HOSTS_MAX]; /* ns since it began: a try's own beginning is seen a bit late */
 };
 
 static int note(int sysfd, const char *network, const char *address, void *arg)
@@ -39,7 +40,7 @@ static int note(int sysfd, const char *network, const char *address, void *arg)
 	size_t length = strlen(tries->all);
 
 	(void)sysfd, (void)network;
-	tries->at[tries->count++] = np_time();
+	tries->after[tries->count++] = np_time() - tries->began;
 	snprintf(tries->all + length, sizeof(tries->all) - length, "%.*s ", (int)(port - address),
 		 address);
 	return 0;
@@ -83,6 +84,7 @@ static bool be_silent(struct silent silent[2], const struct scene *scene)
 
 static int dial(struct scene *scene)
 {
+	scene->tries.began = np_time();
 	return np_dial_with("tcp", scene->name, &scene->options, &scene->conn);
 }
 
@@ -210,8 +212,8 @@ Test(happy_eyeballs, who_does_not_answer_is_overtaken)
 		cr_assert_eq(dial(&scene), 0);
 		expect_peer(scene.conn, "127.0.0.1");
 		cr_assert_str_eq(scene.tries.all, "127.0.0.2 127.0.0.3 127.0.0.1 ");
-		cr_assert_geq(scene.tries.at[1] - scene.tries.at[0], 20 * MILLISECOND);
-		cr_assert_geq(scene.tries.at[2] - scene.tries.at[1], 20 * MILLISECOND);
+		cr_assert_geq(scene.tries.after[1], 20 * MILLISECOND);
+		cr_assert_geq(scene.tries.after[2], 40 * MILLISECOND);
 		expect_one_connection(&scene);
 	}
 	silent_end(&silent[0]);
@@ -229,7 +231,7 @@ Test(happy_eyeballs, the_usual_delay_is_some_hundred_milliseconds)
 	if (silent_begin(&silent, "127.0.0.2", scene.port)) {
 		cr_assert_eq(dial(&scene), 0);
 		expect_peer(scene.conn, "127.0.0.1");
-		cr_assert_geq(scene.tries.at[1] - scene.tries.at[0], 300 * MILLISECOND);
+		cr_assert_geq(scene.tries.after[1], 300 * MILLISECOND);
 	}
 	silent_end(&silent);
 	scene_end(&scene);
@@ -364,7 +366,7 @@ Test(happy_eyeballs, each_has_its_share_of_the_deadline)
 		scene.options.deadline_ns = np_deadline(60 * SECOND);
 		cr_assert_eq(dial(&scene), 0);
 		expect_peer(scene.conn, "127.0.0.1");
-		cr_assert_geq(scene.tries.at[1] - scene.tries.at[0], 19 * SECOND / 10);
+		cr_assert_geq(scene.tries.after[1], 19 * SECOND / 10);
 	}
 	silent_end(&silent);
 	scene_end(&scene);

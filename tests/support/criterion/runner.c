@@ -45,7 +45,8 @@ void standin_add_test(struct standin_test *test)
 
 /* ---- in a test ---------------------------------------------------------------------------- */
 
-static void tell(const char *what, const char *check, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void tell(const char *what, const char *check,
+						       const char *format, va_list arguments)
 {
 	char text[4096] = "";
 
@@ -56,8 +57,8 @@ static void tell(const char *what, const char *check, const char *format, va_lis
 	fflush(stdout);
 }
 
-static void tell_failure(const char *file, int line, const char *check, const char *format,
-			 va_list arguments)
+__attribute__((format(printf, 4, 0))) static void
+tell_failure(const char *file, int line, const char *check, const char *format, va_list arguments)
 {
 	char place[2048];
 
