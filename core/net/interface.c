@@ -46,7 +46,7 @@ static int describe(const struct ifaddrs *entry, int sysfd, struct np_interface 
 	if (interface.index == 0)
 		return -ENODEV;
 	snprintf(interface.name, sizeof(interface.name), "%s", entry->ifa_name);
-	interface.flags = flags_of(entry->ifa_flags);
+	interface.flags = flags_of((unsigned)entry->ifa_flags);
 	error = np__link_describe(entry, sysfd, &interface);
 	if (!error)
 		*ret_interface = interface;

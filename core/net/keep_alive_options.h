@@ -15,9 +15,9 @@ static const int NO_OPTION = -1;
 
 #if defined(TCP_KEEPIDLE)
 static const int OPTION_IDLE = TCP_KEEPIDLE;
-#elif defined(TCP_KEEPALIVE) /* macOS; Solaris has one of that name that takes milliseconds */
+#elif defined(TCP_KEEPALIVE) && !defined(__sun) /* macOS; Solaris' own is another thing */
 static const int OPTION_IDLE = TCP_KEEPALIVE;
-#else                        /* OpenBSD */
+#else                                           /* OpenBSD, old Solaris */
 static const int OPTION_IDLE = -1;
 #endif
 

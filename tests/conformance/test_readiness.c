@@ -298,6 +298,21 @@ Test(readiness, armed_for_one_direction_and_then_the_other_is_armed_for_both)
 	harness_close_both(fds);
 }
 
+Test(readiness, of_the_first_is_told_where_the_other_direction_is_armed_and_does_not_come)
+{
+	int fds[2];
+
+	fixture_socketpair(fds);
+	harness_fill(fds[0]);
+	harness_watch(tested, fds[0], 1, READ);
+	harness_arm(tested, fds[0], WRITE);
+	cr_assert_eq(harness_news(tested, 1), 0);
+	harness_write(fds[1], "x");
+	cr_assert(has(harness_news(tested, 1), READ));
+	harness_close(tested, fds[0], 1);
+	harness_close_both(fds);
+}
+
 /* ---- many reports, little room ------------------------------------------------------------ */
 
 enum { CROWD = 8 };

@@ -144,3 +144,94 @@ PORTS_TEST(reports_come_also_while_the_wake_up_is_refused)
 	close(fds[0]);
 	close(fds[1]);
 }
+
+/* ---- between the event and its report ----------------------------------------------------- */
+
+static void *ports;
+static int old_owner[2], new_owner[2];
+
+static void watch(uint64_t tag, unsigned mode)
+{
+	cr_assert_eq(fixture_backend()->open(ports, old_owner[0], tag), 0);
+	fixture_backend()->arm(ports, old_owner[0], mode);
+}
+
+static void begin_with_an_event(void)
+{
+	cr_assert_eq(fixture_backend()->init(&ports), 0);
+	fixture_socketpair(old_owner);
+	fixture_socketpair(new_owner);
+	cr_assert_eq(write(old_owner[1], "x", 1), 1);
+	watch(1, RUNTIME_POLL_READ);
+}
+
+static int look(struct runtime_poll_event *event)
+{
+	return fixture_backend()->wait(ports, 0, event, 1);
+}
+
+static void end_without_one(void)
+{
+	struct runtime_poll_event event;
+
+	cr_assert_eq(look(&event), 0);
+	fixture_backend()->fini(ports);
+	for (int i = 0; i < 2; i++) {
+		close(old_owner[i]);
+		close(new_owner[i]);
+	}
+}
+
+static void close_it(void)
+{
+	cr_assert_eq(fixture_backend()->close(ports, old_owner[0]), 0);
+}
+
+static void pass_it_on(void)
+{
+	close_it();
+	cr_assert_eq(dup2(new_owner[0], old_owner[0]), old_owner[0]);
+	watch(2, RUNTIME_POLL_READ);
+}
+
+static void arm_the_other(void)
+{
+	fixture_backend()->arm(ports, old_owner[0], RUNTIME_POLL_WRITE);
+}
+
+PORTS_TEST(an_event_from_before_a_close_is_nobodys)
+{
+	struct runtime_poll_event event;
+
+	begin_with_an_event();
+	fault_after_getn(close_it);
+	cr_assert_eq(look(&event), 0);
+	end_without_one();
+}
+
+PORTS_TEST(an_event_from_before_a_close_is_not_the_next_owners)
+{
+	struct runtime_poll_event event;
+
+	begin_with_an_event();
+	fault_after_getn(pass_it_on);
+	cr_assert_eq(look(&event), 0, "tag %d", (int)event.tag);
+	cr_assert_eq(write(new_owner[1], "x", 1), 1);
+	cr_assert_eq(look(&event), 1, "the next owner has been disarmed");
+	cr_assert_eq(event.tag, 2);
+	end_without_one();
+}
+
+/* Arming has associated both; the event disarms its own and leaves the other. */
+PORTS_TEST(an_event_from_before_an_arm_leaves_the_other_direction)
+{
+	struct runtime_poll_event event;
+
+	begin_with_an_event();
+	fault_after_getn(arm_the_other);
+	cr_assert_eq(look(&event), 1);
+	cr_assert_eq(event.flags, (uint32_t)RUNTIME_POLL_READ);
+	cr_assert_eq(look(&event), 1);
+	cr_assert_eq(event.flags, (uint32_t)RUNTIME_POLL_WRITE);
+	end_without_one();
+}

@@ -102,6 +102,7 @@ static int met;
 static const char *last;
 static long allocations;
 static void (*before_connect)(int fd, const struct sockaddr *addr, socklen_t length);
+static void (*after_getn)(void);
 
 /* Above 0 in the emulated kernel. */
 static _Thread_local int inside_kernel;
@@ -152,6 +153,11 @@ void fault_before_connect(void (*fn)(int fd, const struct sockaddr *addr, sockle
 	before_connect = fn;
 }
 
+void fault_after_getn(void (*fn)(void))
+{
+	after_getn = fn;
+}
+
 void fault_fail_any(int nth)
 {
 	pthread_mutex_lock(&lock);
@@ -169,6 +175,7 @@ void fault_clear(void)
 	}
 	any_nth = met = 0;
 	before_connect = NULL;
+	after_getn = NULL;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -590,7 +597,19 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 
 /* ---- the emulated kernels ----------------------------------------------------------------- */
 
-#define EMULATED(name, can_fail, parameters, arguments)                                            \
+/* Whatever it does, errno is the call's. */
+static void told_after_getn(void)
+{
+	void (*fn)(void) = after_getn;
+	int saved_errno = errno;
+
+	after_getn = NULL;
+	if (fn)
+		fn();
+	errno = saved_errno;
+}
+
+#define EMULATED(name, can_fail, after, parameters, arguments)                                     \
 	int __real_##name parameters;                                                              \
 	int __wrap_##name parameters;                                                              \
 	int __wrap_##name parameters                                                               \
@@ -604,18 +623,21 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 			result = __real_##name arguments;                                          \
 			inside_kernel--;                                                           \
 		}                                                                                  \
+		after;                                                                             \
 		return is_met ? (int)outcome(&fault) : result;                                     \
 	}
 
-EMULATED(kqueue, true, (void), ())
-EMULATED(kevent, change_count > 0 && changes->flags & EV_ADD,
+EMULATED(kqueue, true, (void)0, (void), ())
+EMULATED(kevent, change_count > 0 && changes->flags & EV_ADD, (void)0,
 	 (int kq, const struct kevent *changes, int change_count, struct kevent *events,
 	  int event_count, const struct timespec *timeout),
 	 (kq, changes, change_count, events, event_count, timeout))
-EMULATED(port_create, true, (void), ())
-EMULATED(port_associate, true, (int port, int source, uintptr_t object, int events, void *user),
+EMULATED(port_create, true, (void)0, (void), ())
+EMULATED(port_associate, true, (void)0,
+	 (int port, int source, uintptr_t object, int events, void *user),
 	 (port, source, object, events, user))
-EMULATED(port_dissociate, false, (int port, int source, uintptr_t object), (port, source, object))
-EMULATED(port_getn, false,
+EMULATED(port_dissociate, false, (void)0, (int port, int source, uintptr_t object),
+	 (port, source, object))
+EMULATED(port_getn, false, told_after_getn(),
 	 (int port, port_event_t list[], uint_t max, uint_t *nget, const struct timespec *timeout),
 	 (port, list, max, nget, timeout))

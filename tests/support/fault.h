@@ -37,6 +37,9 @@ void fault_shorten(const char *name, int first, int count);
 /* Called before each connect from now on; NULL ends it. */
 void fault_before_connect(void (*fn)(int fd, const struct sockaddr *addr, socklen_t length));
 
+/* Called once: when the next port_getn has its events, and its caller does not know yet. */
+void fault_after_getn(void (*fn)(void));
+
 /* No more faults. Also counts from 0 again. */
 void fault_clear(void);
 
