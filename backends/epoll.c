@@ -8,6 +8,7 @@
  */
 #include "backends/backends.h"
 #include "backends/wakeup.h"
+#include "core/sys.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -148,8 +149,7 @@ static int wait_once(struct epoll_state *state, struct epoll_event *events, int 
 
 	if (delta_ns > 0 && !atomic_load_explicit(&state->no_pwait2, memory_order_relaxed)) {
 		n = wait_exactly(state->epfd, events, capacity, delta_ns);
-		/* Old kernels do not know the call; some sandboxes answer EPERM for it. */
-		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+		if (n >= 0 || !np__sys_is_refusal(-errno))
 			return n;
 		atomic_store_explicit(&state->no_pwait2, true, memory_order_relaxed);
 	}

@@ -17,7 +17,7 @@ storey() {
 	bad=1
 }
 
-base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|misuse|addr|hints|fork|text|clock|thread|uncancelled)\.h'
+base='netpark/(base|addr|prefix|version)\.h|core/(asm|sys|sys_calls|sys_steps|misuse|addr|hints|fork|text|clock|thread|uncancelled)\.h'
 seam="$base|netpark/park\\.h|core/(task|failure|detach)\\.h"
 poll="$seam|netpark/(runtime_poll|poll)\\.h|core/(poll_desc|desc_table|timers|poller|spin|ticket)\\.h"
 fd="$poll|netpark/fd\\.h|core/(fd_mutex|fd)\\.h"

@@ -3,6 +3,7 @@
 #include "core/poller.h"
 
 #include "core/spin.h"
+#include "core/sys.h"
 #include "core/uncancelled.h"
 
 #include <errno.h>
@@ -21,6 +22,24 @@ static bool is_complete(const struct runtime_poll *backend)
 	       backend->tag_bits <= 64;
 }
 
+/*
+ * Of who chose no backend: the next of the list, where the kernel has nothing for one, or a sandbox
+ * forbids it. Any other error may be gone the next time, so it is told.
+ */
+static int init_backend(const struct runtime_poll *chosen, struct np_poller *poller)
+{
+	const struct runtime_poll *backend = chosen ? chosen : runtime_poll_default();
+	size_t index = 0;
+	int error;
+
+	do {
+		poller->backend = backend;
+		error = backend->init(&poller->state);
+		backend = chosen ? NULL : runtime_poll_at(++index);
+	} while (backend && np__sys_is_refusal(error));
+	return error;
+}
+
 int np_poller_create(const struct np_poller_options *options, struct np_poller **ret_poller)
 {
 	NP_UNCANCELLED;
@@ -37,10 +56,9 @@ int np_poller_create(const struct np_poller_options *options, struct np_poller *
 	poller = calloc(1, sizeof(*poller));
 	if (!poller)
 		return -ENOMEM;
-	poller->backend = options->backend ? options->backend : runtime_poll_default();
 	poller->flags = options->flags;
 	poller->generation = np__fork_generation();
-	error = poller->backend->init(&poller->state);
+	error = init_backend(options->backend, poller);
 	if (error) {
 		free(poller);
 		return error;

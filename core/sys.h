@@ -3,12 +3,14 @@
  * core/sys.h - system calls whose best form differs between systems. Results are 0 or a
  * descriptor, or -errno. Every descriptor made here is non-blocking and close-on-exec.
  *
- * sys_atomic.c has the forms that set both flags in one call; sys_fcntl.c sets them afterwards,
- * for systems without those, where a fork in between can leak a descriptor to the child.
+ * sys_atomic.c has the forms that set both flags in one call. Where a kernel refuses these, and on
+ * systems without them (sys_plain.c), sys_steps.c sets the flags afterwards: a fork in between can
+ * leak a descriptor to the child.
  */
 #ifndef NETPARK_CORE_SYS_H
 #define NETPARK_CORE_SYS_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -18,6 +20,15 @@
 #ifndef MSG_CMSG_CLOEXEC
 #define MSG_CMSG_CLOEXEC 0
 #endif
+
+/*
+ * Is that what a kernel says to a call that it does not have, or a sandbox to one that it forbids?
+ * Then another call may do.
+ */
+static inline bool np__sys_is_refusal(int error)
+{
+	return error == -ENOSYS || error == -EPERM;
+}
 
 int np__sys_pipe(int fds[2]);
 int np__sys_socket(int family, int type, int protocol);

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct processors {
 	cpu_set_t set;
@@ -13,10 +14,13 @@ unsigned np__sys_processors(void)
 {
 	cpu_set_t set;
 
-	/* Fails where there are more than the set has room for: then any number will do. */
-	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
+	long online;
+
+	/* Fails where there are more than the set has room for, or where it is forbidden. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+		return (unsigned)CPU_COUNT(&set);
+	online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (unsigned)online : 1;
 }
 
 struct processors *np__sys_processors_get(void)

@@ -94,14 +94,18 @@ static int reserve(struct stack_depot *depot, size_t needed)
 	return 0;
 }
 
+/* What the kernel refuses on the way to a stack, older ones some, is not to be the fiber's errno.
+ */
 static size_t carve(struct stack_depot *depot, struct stack *stacks, size_t most)
 {
+	int number = errno;
 	size_t count = 0;
 
 	if (reserve(depot, depot->out + depot->count + most) < 0)
 		return 0;
 	while (count < most && np__stack_slabs_carve(&depot->slabs, &stacks[count]) == 0)
 		count++;
+	errno = number;
 	return count;
 }
 

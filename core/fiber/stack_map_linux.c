@@ -2,6 +2,8 @@
 /* core/fiber/stack_map_linux.c - guard regions if the kernel has them. */
 #include "core/fiber/stack_map.h"
 
+#include "core/sys.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -30,11 +32,12 @@ static bool is_guarded(char *low)
 	return mincore(low, 1, (unsigned char *)low) < 0 && errno == EFAULT;
 }
 
-/* EINVAL: an older kernel, or memory locked by mlockall(2), which some kernels refuse to guard. */
+/* EINVAL: an older kernel, or memory locked by mlockall(2), which some kernels refuse to guard. Or
+ * a sandbox that forbids madvise(2). */
 static int install_region(char *low, size_t size, enum stack_guard *how)
 {
 	if (madvise(low, size, GUARD_INSTALL) < 0) {
-		if (errno != EINVAL)
+		if (errno != EINVAL && !np__sys_is_refusal(-errno))
 			return -errno;
 		*how = STACK_GUARD_MPROTECT;
 	} else if (*how == STACK_GUARD_UNKNOWN) {

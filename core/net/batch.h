@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core/net/batch.h - one attempt to receive or send some messages. batch_mmsg.c does it in one
- * system call, where there are such; batch_loop.c with one for each message.
+ * system call, where there are such; batch_loop.c with one for each message, where they are refused
+ * or there are none (batch_none.c).
  */
 #ifndef NETPARK_CORE_NET_BATCH_H
 #define NETPARK_CORE_NET_BATCH_H
@@ -41,7 +42,11 @@ int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count);
  */
 int np__batch_send(struct np_fd *fd, const struct np_message *messages, int count);
 
-/* The system calls of these two, for texts. */
+/* These two, one message after the other. */
+int np__batch_receive_each(struct np_fd *fd, struct np_message *messages, int count);
+int np__batch_send_each(struct np_fd *fd, const struct np_message *messages, int count);
+
+/* The system calls of the first two, for texts. */
 extern const char np__batch_receive_call[];
 extern const char np__batch_send_call[];
 

@@ -12,9 +12,6 @@
 
 #include <errno.h>
 
-const char np__batch_receive_call[] = "recvmsg";
-const char np__batch_send_call[] = "sendmsg";
-
 /* One message. 0 or -errno. */
 static int receive_one(struct np_fd *fd, struct np_message *message, int flags)
 {
@@ -30,7 +27,7 @@ static int receive_one(struct np_fd *fd, struct np_message *message, int flags)
 	return 0;
 }
 
-int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
+int np__batch_receive_each(struct np_fd *fd, struct np_message *messages, int count)
 {
 	int error = receive_one(fd, &messages[0], 0);
 	int n = 0;
@@ -56,7 +53,7 @@ static int send_one(struct np_fd *fd, const struct np_message *message)
 }
 
 /* The first that fails is tried again by the next call, unless it is this one's first. */
-int np__batch_send(struct np_fd *fd, const struct np_message *messages, int count)
+int np__batch_send_each(struct np_fd *fd, const struct np_message *messages, int count)
 {
 	int error = 0;
 	int n = 0;

@@ -6,7 +6,7 @@
  * they send they forget, but who sends the rest hears of it again. Others with such calls have
  * batch_loop.c all the same: FreeBSD's are loops in its C library that forget what goes wrong, and
  * NetBSD's leave EAGAIN behind as the socket's error, which the next call of any kind then gives
- * back with nobody to wake who waits after it.
+ * back with nobody to wake who waits after it. And it is the loop's, where these are refused.
  */
 #include "core/net/batch.h"
 
@@ -29,7 +29,8 @@ int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
 	n = (int)recvmmsg(fd->sysfd, headers, (unsigned)count, MSG_WAITFORONE | MSG_CMSG_CLOEXEC,
 			  NULL);
 	if (n < 0)
-		return -errno;
+		return np__sys_is_refusal(-errno) ? np__batch_receive_each(fd, messages, count)
+						  : -errno;
 	for (int i = 0; i < n; i++)
 		np__message_received(&messages[i], &headers[i].msg_hdr, headers[i].msg_len);
 	return n;
@@ -51,5 +52,7 @@ int np__batch_send(struct np_fd *fd, const struct np_message *messages, int coun
 	if (fit == 0)
 		return error;
 	n = (int)sendmmsg(fd->sysfd, headers, (unsigned)fit, MSG_NOSIGNAL);
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		return np__sys_is_refusal(-errno) ? np__batch_send_each(fd, messages, fit) : -errno;
+	return n;
 }

@@ -56,17 +56,38 @@ int np__control(const struct target *target,
 	return control(fd->sysfd, full_network(target), address, arg);
 }
 
-static int set_options(const struct target *target, const struct np_listen_options *options,
-		       bool v6_only, int sysfd)
+/*
+ * Explicitly: the default is the administrator's. OpenBSD cannot serve both families. For who only
+ * says "tcp6" it is no great matter.
+ */
+static int set_v6_only(bool v6_only, unsigned flags, int sysfd)
 {
-	/* Explicitly: the default is the administrator's. OpenBSD cannot serve both families. */
-	if (target->family == AF_INET6 &&
-	    np__set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) < 0 && !v6_only)
+	int error = np__set_option(sysfd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only);
+
+	if (error && !v6_only)
 		return -EAFNOSUPPORT;
-	if (!(options->flags & NP_LISTEN_REUSE_PORT))
-		return 0;
+	return flags & NP_LISTEN_V6_ONLY ? error : 0;
+}
+
+static int share_port(int sysfd)
+{
 	return OPTION_REUSE_PORT < 0 ? -ENOPROTOOPT
 				     : np__set_option(sysfd, SOL_SOCKET, OPTION_REUSE_PORT, 1);
+}
+
+/* Texts name those that not every system has. */
+static int set_options(const struct target *target, const struct np_listen_options *options,
+		       bool v6_only, int sysfd, const char **call)
+{
+	int error = 0;
+
+	*call = "setsockopt IPV6_V6ONLY";
+	if (target->family == AF_INET6)
+		error = set_v6_only(v6_only, options->flags, sysfd);
+	if (error || !(options->flags & NP_LISTEN_REUSE_PORT))
+		return error;
+	*call = "setsockopt SO_REUSEPORT";
+	return share_port(sysfd);
 }
 
 /* Whatever umask(2) says. A name without a path has no permissions. */
@@ -88,10 +109,8 @@ static int set_path_mode(const struct target *target, unsigned mode)
 int np__bind(const struct target *target, const struct np_listen_options *options, bool v6_only,
 	     struct np_fd *fd, const char **call)
 {
-	int error;
+	int error = set_options(target, options, v6_only, fd->sysfd, call);
 
-	*call = "setsockopt";
-	error = set_options(target, options, v6_only, fd->sysfd);
 	if (error)
 		return error;
 	*call = NULL;

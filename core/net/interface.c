@@ -94,6 +94,7 @@ static int find_interface(const struct ifaddrs *list, int sysfd, const char *nam
 struct listing {
 	struct ifaddrs *list;
 	int sysfd;
+	const char *call; /* that failed: sandboxes refuse what getifaddrs(3) needs */
 };
 
 /* 0 or -errno. */
@@ -102,14 +103,18 @@ static int begin(struct listing *listing)
 	NP_UNCANCELLED;
 	int error;
 
+	listing->call = "socket";
 	listing->sysfd = np__sys_socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (listing->sysfd < 0)
 		return listing->sysfd;
-	if (getifaddrs(&listing->list) == 0)
-		return 0;
-	error = -errno;
-	np__sys_close(listing->sysfd);
-	return error;
+	listing->call = "getifaddrs";
+	if (getifaddrs(&listing->list) < 0) {
+		error = -errno;
+		np__sys_close(listing->sysfd);
+		return error;
+	}
+	listing->call = NULL;
+	return 0;
 }
 
 static void end(struct listing *listing)
@@ -119,10 +124,11 @@ static void end(struct listing *listing)
 }
 
 /* Who asks again and again until an interface is there, or gone, lets others run meanwhile. */
-static int fail(int error, const char *name)
+static int fail(int error, const char *call, const char *name)
 {
 	struct np_failure *failure = np__fail(error, "interface", NULL);
 
+	failure->call = call;
 	snprintf(failure->input, sizeof(failure->input), "%s", name);
 	return np__spend(error);
 }
@@ -139,14 +145,16 @@ int np_interfaces(struct np_interface *ret_interfaces, size_t max)
 		result = list_interfaces(listing.list, listing.sysfd, ret_interfaces, max);
 		end(&listing);
 	}
-	return result < 0 ? fail(result, "") : np__spend(result);
+	return result < 0 ? fail(result, listing.call, "") : np__spend(result);
 }
 
-static int find(const char *name, uint32_t index, struct np_interface *ret_interface)
+static int find(const char *name, uint32_t index, struct np_interface *ret_interface,
+		const char **call)
 {
 	struct listing listing;
 	int error = begin(&listing);
 
+	*call = listing.call;
 	if (!error) {
 		error = find_interface(listing.list, listing.sysfd, name, index, ret_interface);
 		end(&listing);
@@ -156,24 +164,26 @@ static int find(const char *name, uint32_t index, struct np_interface *ret_inter
 
 int np_interface_by_name(const char *name, struct np_interface *ret_interface)
 {
+	const char *call;
 	int error;
 
 	if (!name || !ret_interface)
 		return np__invalid("np_interface_by_name: no name, or no place for the interface");
-	error = find(name, 0, ret_interface);
-	return error ? fail(error, name) : np__spend(0);
+	error = find(name, 0, ret_interface, &call);
+	return error ? fail(error, call, name) : np__spend(0);
 }
 
 int np_interface_by_index(uint32_t index, struct np_interface *ret_interface)
 {
+	const char *call;
 	char name[16];
 	int error;
 
 	if (!ret_interface)
 		return np__invalid("np_interface_by_index: no place for the interface");
-	error = find(NULL, index, ret_interface);
+	error = find(NULL, index, ret_interface, &call);
 	snprintf(name, sizeof(name), "%u", (unsigned)index);
-	return error ? fail(error, name) : np__spend(0);
+	return error ? fail(error, call, name) : np__spend(0);
 }
 
 /* ---- addresses ---------------------------------------------------------------------------- */
@@ -242,7 +252,7 @@ int np_interface_addrs(uint32_t index, struct np_interface_addr *ret_addrs, size
 	if (!ret_addrs && max > 0)
 		return np__invalid("np_interface_addrs: no place for the addresses");
 	if (getifaddrs(&list) < 0)
-		return fail(-errno, "");
+		return fail(-errno, "getifaddrs", "");
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
 		if (!describe_addr(entry, &addr) || (index != 0 && addr.index != index))
 			continue;
@@ -264,7 +274,7 @@ int np_zone_parse(const char *zone, uint32_t *ret_index)
 		return np__invalid("np_zone_parse: no zone, or no place for the index");
 	index = np__zone_parse(zone);
 	if (index == 0)
-		return fail(-ENODEV, zone);
+		return fail(-ENODEV, NULL, zone);
 	*ret_index = index;
 	return 0;
 }

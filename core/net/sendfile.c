@@ -11,6 +11,7 @@
 #include "core/fd.h"
 #include "core/net/sendfile.h"
 #include "core/net/sigpipe.h"
+#include "core/sys.h"
 #include "core/task.h"
 
 #include <errno.h>
@@ -196,8 +197,8 @@ static int read_and_write(struct np_fd *to, struct sending *sending)
 /* Not for these two, or not on this system; but reading and writing may do. */
 static bool is_refusal(int error)
 {
-	return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP || error == -ENOTSUP ||
-	       error == -ENOTSOCK || error == -EOVERFLOW;
+	return error == -EINVAL || np__sys_is_refusal(error) || error == -EOPNOTSUPP ||
+	       error == -ENOTSUP || error == -ENOTSOCK || error == -EOVERFLOW;
 }
 
 static int send_file(struct np_fd *to, struct sending *sending)

@@ -66,7 +66,8 @@ enum np_listen_flags {
 	 * (SO_REUSEPORT_LB) and DragonFly share what comes among them; elsewhere one of them may
 	 * get it all. -ENOPROTOOPT where there is none. */
 	NP_LISTEN_REUSE_PORT = 1,
-	/* IPv6 alone, whatever the network says: ":80" of "tcp" as that of "tcp6". */
+	/* IPv6 alone, whatever the network says: ":80" of "tcp" as that of "tcp6". An error where
+	 * the kernel cannot keep IPv4 out. */
 	NP_LISTEN_V6_ONLY = 2,
 	/* The path of a Unix listener stays when it is closed. Go: SetUnlinkOnClose(false) */
 	NP_LISTEN_KEEP_PATH = 4,

@@ -52,8 +52,11 @@ enum np_poller_flags {
 
 /** What np_poller_create() may be told; zero means the default for each. */
 struct np_poller_options {
-	const struct runtime_poll *backend; /* default: runtime_poll_default() */
-	unsigned flags;                     /* of enum np_poller_flags */
+	/* NULL: runtime_poll_default(); or where the kernel has nothing for it, or a sandbox
+	 * forbids it (its init says -ENOSYS or -EPERM), the next of runtime_poll_at(), which
+	 * np_poller_backend() tells. One that is named is that one, or an error. */
+	const struct runtime_poll *backend;
+	unsigned flags; /* of enum np_poller_flags */
 };
 
 /**

@@ -82,7 +82,8 @@ struct runtime_poll {
 	 * init() - make an instance. Go: netpollinit
 	 *
 	 * Every descriptor it opens is close-on-exec. On failure nothing stays open.
-	 * Return: 0; -EMFILE, -ENFILE, -ENOMEM, or another -errno.
+	 * Return: 0; -ENOSYS or -EPERM where the kernel has nothing for it, or forbids it, and the
+	 * next backend had better be tried; -EMFILE, -ENFILE, -ENOMEM, or another -errno.
 	 */
 	int (*init)(void **ret_state);
 
@@ -168,7 +169,7 @@ struct runtime_poll {
 	int (*descriptor)(const void *state);
 };
 
-/** The backend that the library was built to use (-Dpoller). */
+/** The backend that the library was built to use (-Dpoller); pollers without it take the next. */
 NP_API const struct runtime_poll *runtime_poll_default(void);
 
 /** The backend called @name (as -Dpoller has it: "epoll"), or NULL where this build has none. */

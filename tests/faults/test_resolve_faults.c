@@ -139,8 +139,8 @@ Test(resolve_faults, interfaces_need_a_socket)
 
 	fault_fail("socket", 1, FAULT_ALWAYS, EMFILE);
 	cr_assert_eq(np_interfaces(&interface, 1), -EMFILE);
-	expect_text(-EMFILE, "interface: too many open files");
+	expect_text(-EMFILE, "interface: socket: too many open files");
 	cr_assert_eq(np_interface_by_name("lo", &interface), -EMFILE);
-	expect_text(-EMFILE, "interface lo: too many open files");
+	expect_text(-EMFILE, "interface lo: socket: too many open files");
 	cr_assert_eq(interface.index, 7);
 }

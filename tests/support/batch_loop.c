@@ -11,10 +11,13 @@
 #define np_send_messages       loop_send_messages
 #define np__batch_receive      loop_batch_receive
 #define np__batch_send         loop_batch_send
+#define np__batch_receive_each loop_batch_receive_each
+#define np__batch_send_each    loop_batch_send_each
 #define np__batch_receive_call loop_batch_receive_call
 #define np__batch_send_call    loop_batch_send_call
 
 #include "core/net/batch_loop.c"
+#include "core/net/batch_none.c"
 #include "core/net/datagram.c"
 
 #include "tests/support/batch_variants.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sys_fcntl.c - for systems without pipe2 and accept4: flags set after the fact. */
+/* core/sys_steps.c - without pipe2, accept4 and SOCK_CLOEXEC: flags set after the fact. */
+#include "core/sys_steps.h"
+
 #include "core/sys.h"
 #include "core/uncancelled.h"
 
@@ -20,18 +22,6 @@ static int finish(int fd)
 		return fd;
 	close(fd);
 	return error;
-}
-
-/* Where send(2) has no MSG_NOSIGNAL, the socket is told once. */
-void np__sys_adopt_socket(int fd)
-{
-#ifdef SO_NOSIGPIPE
-	int on = 1;
-
-	setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
-#else
-	(void)fd;
-#endif
 }
 
 static int finish_socket(int fd)
@@ -70,14 +60,14 @@ static int finish_pair(int ends[2], int (*finish_one)(int fd), int fds[2])
 	return 0;
 }
 
-int np__sys_pipe(int fds[2])
+int np__steps_pipe(int fds[2])
 {
 	int ends[2];
 
 	return pipe(ends) < 0 ? -errno : finish_pair(ends, finish, fds);
 }
 
-int np__sys_socketpair(int type, int fds[2])
+int np__steps_socketpair(int type, int fds[2])
 {
 	int ends[2];
 
@@ -85,14 +75,14 @@ int np__sys_socketpair(int type, int fds[2])
 						      : finish_pair(ends, finish_socket, fds);
 }
 
-int np__sys_socket(int family, int type, int protocol)
+int np__steps_socket(int family, int type, int protocol)
 {
 	int fd = socket(family, type, protocol);
 
 	return fd < 0 ? -errno : finish_socket(fd);
 }
 
-int np__sys_accept(int listener, struct sockaddr *addr, socklen_t *length)
+int np__steps_accept(int listener, struct sockaddr *addr, socklen_t *length)
 {
 	NP_UNCANCELLED;
 	int fd;
