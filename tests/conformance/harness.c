@@ -22,6 +22,7 @@ static int descriptors_before;
 
 void harness_begin(void)
 {
+	fixture_refuse();
 	signal(SIGPIPE, SIG_IGN);
 	descriptors_before = fixture_count_descriptors();
 	tested = harness_create(fixture_backend());

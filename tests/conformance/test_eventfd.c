@@ -18,8 +18,10 @@ enum { TAG = 1 };
 
 static int open_counter(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd;
 
+	fixture_needs("eventfd2");
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	cr_assert_geq(fd, 0);
 	return fd;
 }

@@ -46,6 +46,7 @@ Test(pin, binds_workers_and_nothing_else)
 	static const unsigned counts[] = { 1, 2, 8 };
 	cpu_set_t after;
 
+	fixture_needs("sched_getaffinity");
 	sched_getaffinity(0, sizeof(all), &all);
 	for (int i = 0; i < 3; i++) {
 		const struct np_run_options options = {
@@ -71,6 +72,7 @@ Test(pin, there_is_a_worker_for_each_processor_that_the_process_may_use)
 	cpu_set_t one;
 	size_t first = 0;
 
+	fixture_needs("sched_getaffinity");
 	sched_getaffinity(0, sizeof(all), &all);
 	cr_assert_eq(fiber_run_with(count_workers, NULL, 0), CPU_COUNT(&all));
 	while (!CPU_ISSET(first, &all))

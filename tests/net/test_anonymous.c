@@ -21,6 +21,12 @@ TestSuite(anonymous, .init = fixture_begin, .fini = fixture_end, .timeout = FIXT
 
 static const int64_t PATIENCE = INT64_C(30) * 1000000000;
 
+static int make_eventfd(int flags)
+{
+	fixture_needs("eventfd2");
+	return eventfd(0, flags);
+}
+
 static struct np_fd *wrap(int sysfd)
 {
 	struct np_fd *fd;
@@ -52,7 +58,7 @@ static void add(int sysfd, uint64_t count)
 /* Each read leaves something, and no report tells of it. */
 Test(anonymous, a_semaphore_is_read_down_to_nothing)
 {
-	int sysfd = eventfd(0, EFD_SEMAPHORE);
+	int sysfd = make_eventfd(EFD_SEMAPHORE);
 	struct np_fd *fd = wrap(sysfd);
 
 	add(sysfd, 5);
@@ -65,7 +71,7 @@ Test(anonymous, a_semaphore_is_read_down_to_nothing)
 
 Test(anonymous, a_counter_is_read_as_often_as_it_is_written)
 {
-	int sysfd = eventfd(0, 0);
+	int sysfd = make_eventfd(0);
 	struct np_fd *fd = wrap(sysfd);
 
 	for (uint64_t i = 1; i < 10; i++) {
@@ -113,7 +119,7 @@ Test(anonymous, events_of_a_folder_are_read_one_by_one)
 
 Test(anonymous, an_eventfd_is_written_and_read)
 {
-	int sysfd = eventfd(0, EFD_NONBLOCK);
+	int sysfd = make_eventfd(EFD_NONBLOCK);
 	struct call reader = { .size = sizeof(uint64_t) };
 	uint64_t three = 3, got;
 

@@ -28,6 +28,7 @@ Test(credentials, of_pairs_are_our_own)
 {
 	const char *const networks[] = { "unix", "unixgram", "unixpacket" };
 
+	fixture_needs("SO_PEERCRED");
 	for (int i = 0; i < 3; i++) {
 		struct np_fd *ends[2];
 
@@ -64,6 +65,7 @@ Test(credentials, tell_one_process_from_another)
 	int status;
 	pid_t pid;
 
+	fixture_needs("SO_PEERCRED");
 	call_unix_path(path);
 	cr_assert_eq(np_listen("unix", path, &listener), 0);
 	pid = start_client(path);
@@ -87,8 +89,10 @@ Test(credentials, of_nobody_are_an_error)
 	struct np_credentials peer = { 7, 7, 7 };
 	struct np_fd *fds[2], *lonely, *listener, *closed[2];
 	char path[64];
-	int sysfd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int sysfd;
 
+	fixture_needs("SO_PEERCRED");
+	sysfd = socket(AF_UNIX, SOCK_STREAM, 0);
 	fixture_fd_tcp_pair(fds);
 	cr_assert_eq(np_peer_credentials(fds[0], &peer), -EINVAL);
 	cr_assert_eq(np_peer_credentials(NULL, &peer), -EINVAL);

@@ -109,6 +109,7 @@ Test(datagram, an_address_is_one_sockets_alone)
 	cr_assert_eq(np_listen_packet("udp", address, &fd), 0);
 	np_close(fd);
 	/* Unless that is what they want. */
+	fixture_needs("SO_REUSEPORT");
 	cr_assert_eq(np_listen_packet_with("udp", address, &options, &fd), 0);
 	cr_assert_eq(np_listen_packet_with("udp", address, &options, &other), 0);
 	np_close(fd);

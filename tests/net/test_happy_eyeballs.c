@@ -129,6 +129,7 @@ static void expect_order(const char *const *ips, const char *expected)
 
 Test(happy_eyeballs, the_families_take_turns_and_the_first_begins)
 {
+	fixture_needs("AF_INET6");
 	expect_order(IPS("127.0.0.2", "127.0.0.3", "127.0.0.4", "::1"),
 		     "127.0.0.2 [::1] 127.0.0.3 127.0.0.4 ");
 	expect_order(IPS("::1", "127.0.0.2", "127.0.0.3"), "[::1] 127.0.0.2 127.0.0.3 ");

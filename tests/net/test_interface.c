@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(interface, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
+static void begin(void)
+{
+	fixture_begin();
+	fixture_needs("AF_NETLINK");
+}
+
+TestSuite(interface, .init = begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
 enum { MOST = 256 };
 

@@ -100,6 +100,7 @@ Test(keep_alive, times_are_handed_down_where_the_kernel_does_not)
 	struct probes probes;
 	int fds[2];
 
+	fixture_needs("TCP_KEEPIDLE");
 	cr_assert_eq(np_listen_with("tcp", "127.0.0.1:0", &listen, &listener), 0);
 	fixture_tcp_pair(fds);
 	hand_down(listener->sysfd, fds[0]);
@@ -123,6 +124,7 @@ Test(keep_alive, is_on_at_both_ends_by_default)
 	const int count = probes_of_system().count;
 	struct np_fd *ends[2];
 
+	fixture_needs("TCP_KEEPIDLE");
 	connect_with(NULL, NULL, ends);
 	expect(ends[0], (struct probes){ true, 15, 15, count });
 	expect(ends[1], (struct probes){ true, 15, 15, count });
@@ -139,6 +141,7 @@ Test(keep_alive, is_as_was_asked_rounded_up)
 	};
 	struct np_fd *ends[2];
 
+	fixture_needs("TCP_KEEPIDLE");
 	connect_with(&listen, &dial, ends);
 	expect(ends[0], (struct probes){ true, 1, 20, 7 });
 	expect(ends[1], (struct probes){ true, 2, 3, 4 });
@@ -178,6 +181,7 @@ Test(keep_alive, can_be_changed)
 	const struct np_keep_alive other = { 5 * SECOND, 6 * SECOND, 7, false };
 	struct np_fd *ends[2];
 
+	fixture_needs("TCP_KEEPIDLE");
 	connect_with(NULL, NULL, ends);
 	cr_assert_eq(np_set_keep_alive(ends[0], &other), 0);
 	expect(ends[0], (struct probes){ true, 5, 6, 7 });
@@ -194,6 +198,7 @@ Test(keep_alive, of_a_listener_is_for_what_it_accepts)
 	const struct np_keep_alive other = { 5 * SECOND, 6 * SECOND, 7, false };
 	struct np_fd *listener = call_listen(), *ends[2];
 
+	fixture_needs("TCP_KEEPIDLE");
 	cr_assert_eq(np_set_keep_alive(listener, &other), 0);
 	call_connect(listener, ends);
 	expect(ends[1], (struct probes){ true, 5, 6, 7 });

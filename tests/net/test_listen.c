@@ -177,6 +177,7 @@ Test(listen_with, a_port_can_be_shared_by_those_who_all_ask_for_it)
 	struct np_fd *first, *second, *third = NULL;
 	char text[NP_ADDR_TEXT_MAX];
 
+	fixture_needs("SO_REUSEPORT");
 	cr_assert_eq(np_listen_with("tcp", "127.0.0.1:0", &shared, &first), 0);
 	call_address(first, text);
 	cr_assert_eq(np_listen_with("tcp", text, &shared, &second), 0);
@@ -257,6 +258,7 @@ Test(listen_with, ipv6_alone_can_be_asked_for)
 	cr_assert_null(listener);
 	if (!has_ipv6())
 		cr_skip_test("no IPv6 here");
+	fixture_needs("IPV6_V6ONLY");
 	for (int tries = 0; tries < 20 && !done; tries++)
 		done = listen_side_by_side(&alone);
 	cr_assert(done);

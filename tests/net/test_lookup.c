@@ -20,6 +20,8 @@ static void begin(void)
 {
 	dns_begin();
 	fixture_begin();
+	fixture_needs("SOCK_NONBLOCK"); /* glibc's resolver does, and knows no other way */
+	fixture_needs("sendmmsg");
 	descriptors = fixture_count_descriptors();
 }
 

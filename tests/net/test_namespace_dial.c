@@ -71,6 +71,8 @@ static void require_ipv6(void)
 {
 	if (access("/proc/sys/net/ipv6", F_OK) != 0)
 		cr_skip_test("this system has no IPv6");
+	fixture_needs("AF_INET6");
+	fixture_needs("IPV6_V6ONLY");
 }
 
 /* ---- one family alone --------------------------------------------------------------------- */

@@ -2,6 +2,8 @@
 /* tests/support/fixture.c - see fixture.h. */
 #include "tests/support/fixture.h"
 
+#include "tests/support/refuse.h"
+
 #include <netpark/fiber.h>
 
 #include <criterion/criterion.h>
@@ -104,10 +106,34 @@ void fixture_give_up(const char *format, ...)
 	abort();
 }
 
+void fixture_refuse(void)
+{
+	const char *list = getenv(REFUSE_VARIABLE);
+	int error = list ? refuse(list) : 0;
+
+	if (error == -ENOTSUP)
+		cr_skip_test("nothing can be refused here: there are no seccomp filters");
+	cr_assert_eq(error, 0, REFUSE_VARIABLE "=%s: what is that?", list);
+}
+
+bool fixture_is_refused(const char *feature)
+{
+	const char *list = getenv(REFUSE_VARIABLE);
+
+	return list && refuse_errno(list, feature) != 0;
+}
+
+void fixture_needs(const char *feature)
+{
+	if (fixture_is_refused(feature))
+		cr_skip_test("is about %s, which is refused", feature);
+}
+
 void fixture_begin(void)
 {
 	const struct np_poller_options options = { .backend = fixture_backend() };
 
+	fixture_refuse();
 	descriptors_before = fixture_count_descriptors();
 	if (fixture_has_worker())
 		start_worker();

@@ -8,6 +8,9 @@
  * makes test_poller on it and has the test's thread use that; fixture_end() destroys it and fails
  * the test if a descriptor, a registration, a timer or a parked task is left over.
  *
+ * With NETPARK_TEST_REFUSE in the environment the test's thread, and all that it starts, has a
+ *kernel that refuses what it says: see refuse.h. Criterion's own threads have it all.
+ *
  * With NETPARK_TEST_CALLS=fibers in the environment a worker runs beside the test, whose poller is
  * test_poller, and what call.h starts are its fibers. The test itself remains a thread.
  */
@@ -35,6 +38,16 @@ void fixture_end(void);
 #define FIXTURE_DEMAND(condition, ...) ((condition) ? (void)0 : fixture_give_up(__VA_ARGS__))
 
 __attribute__((format(printf, 1, 2))) void fixture_give_up(const char *format, ...);
+
+/* What fixture_begin() does first: have the kernel refuse what is to be refused, if anything is. */
+void fixture_refuse(void);
+
+/* Is @feature, of those that refuse.h knows, refused? */
+bool fixture_is_refused(const char *feature);
+
+/* This test is about @feature: skipped where that is refused. tests/refused shows what there is
+ * instead. */
+void fixture_needs(const char *feature);
 
 /* The backend under test. */
 const struct runtime_poll *fixture_backend(void);

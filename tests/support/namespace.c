@@ -2,6 +2,8 @@
 /* tests/support/namespace.c - see namespace.h. */
 #include "tests/support/namespace.h"
 
+#include "tests/support/fixture.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +50,7 @@ void namespace_enter(void)
 {
 	if (geteuid() != 0)
 		cr_skip_test("a network of its own is for root");
+	fixture_needs("AF_NETLINK"); /* the program ip does */
 	if (unshare(CLONE_NEWNET) < 0)
 		cr_skip_test("no network of its own: %s", strerror(errno));
 	if (!namespace_try("ip link set lo up"))
