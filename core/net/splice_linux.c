@@ -40,7 +40,7 @@ bool np__copy_can_splice(const struct np_fd *to, const struct np_fd *from)
 }
 
 /* Not for these two, or not by this kernel. */
-static bool is_refusal(ssize_t error)
+static bool cannot_splice(ssize_t error)
 {
 	return error == -EINVAL || np__sys_is_refusal((int)error);
 }
@@ -121,7 +121,7 @@ static int empty_all(struct copy *copy, struct pump *pump)
 	int error = (int)np__fd_run(copy->to, SIDE_WRITE, "write", "splice", empty, pump);
 
 	copy->done += (int64_t)(filled - pump->filled);
-	if (!is_refusal(error) || pump->filled != filled)
+	if (!cannot_splice(error) || pump->filled != filled)
 		return error;
 	copy->may_splice = false;
 	return rescue(copy, pump);
@@ -135,11 +135,11 @@ static ssize_t turn(struct copy *copy, struct pump *pump, int *result)
 
 	pump->wanted = copy->left < ROUND ? (size_t)copy->left : ROUND;
 	n = np__fd_run(copy->from, SIDE_READ, "read", "splice", fill, pump);
-	if (is_refusal(n))
+	if (cannot_splice(n))
 		copy->may_splice = false; /* and nothing has been taken */
 	*result = n == 0 && !pump->is_held_up;
 	if (n <= 0)
-		return is_refusal(n) ? 0 : n;
+		return cannot_splice(n) ? 0 : n;
 	pump->filled = (size_t)n;
 	copy->left -= n;
 	error = empty_all(copy, pump);
