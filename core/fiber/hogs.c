@@ -78,11 +78,16 @@ static void look(struct hog_watch *watch)
 	}
 }
 
+/* A capped wait only looks early; added to a time of 32 bits, more may lie in the past. */
+static const int64_t LONGEST_WAIT_NS = INT64_C(1000000) * 1000000000;
+
 /* Under the lock. The clock of pthread_cond_timedwait(3); what it is set to does little harm. */
 static void wait_for_end(struct hog_watch *watch, int64_t duration_ns)
 {
 	struct timespec until;
 
+	if (duration_ns > LONGEST_WAIT_NS)
+		duration_ns = LONGEST_WAIT_NS;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)(duration_ns / 1000000000);
 	until.tv_nsec += (long)(duration_ns % 1000000000);

@@ -29,9 +29,9 @@ static long parse_number(const char *text, long max)
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9')
 			return -1;
-		value = value * 10 + (*text - '0');
-		if (value > max)
+		if (value > (max - (*text - '0')) / 10) /* long may hold no more than @max */
 			return -1;
+		value = value * 10 + (*text - '0');
 	}
 	return value;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 TestSuite(hogs, .init = fixture_begin, .fini = fixture_end, .timeout = FIXTURE_TIMEOUT);
 
@@ -117,6 +118,30 @@ Test(hogs, are_not_who_yield_or_sleep)
 {
 	cr_assert_not(is_told(yield_alone, 1));
 	cr_assert_not(is_told(yield_together, 2));
+}
+
+static int sleep_a_while(void *arg)
+{
+	(void)arg;
+	return np_sleep(300 * MILLISECOND);
+}
+
+static int64_t processor_time(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+/* Half of it from now, where seconds have 32 bits, would lie in the past. */
+Test(hogs, are_not_looked_for_without_end_by_a_limit_beyond_all_times)
+{
+	int64_t before = processor_time();
+
+	cr_assert_eq(run(sleep_a_while, 1, INT64_C(4000000000) * 1000 * MILLISECOND), 0);
+	cr_assert_lt(processor_time() - before, 200 * MILLISECOND);
+	cr_assert_eq(told, 0);
 }
 
 Test(hogs, want_a_limit_and_a_hook)
