@@ -1107,7 +1107,8 @@ Test(kqueue_emulation, absurd_timeouts_are_refused_and_long_ones_are_not)
 {
 	const struct timespec negative = { -1, 0 };
 	const struct timespec too_fine = { 0, 1000000000 };
-	const struct timespec long_time = { (time_t)((~(uint64_t)0) >> 1), 999999999 };
+	const struct timespec long_time = { (time_t)(sizeof(time_t) < 8 ? INT32_MAX : INT64_MAX),
+					    999999999 };
 	struct kevent event;
 	int ends[2];
 

@@ -115,6 +115,22 @@ Test(sendfile, any_part_from_anywhere)
 	}
 }
 
+Test(sendfile, what_lies_beyond_32_bits)
+{
+	for (int kind = 0; kind < PAIRS; kind++) {
+		const int64_t beyond = (INT64_C(5) << 30) + 7;
+		struct np_fd *fds[2];
+
+		make_pair[kind](fds);
+		cr_assert_eq(np_truncate(file, 0), 0);
+		cr_assert_eq(np_pwrite(file, bytes, 1000, beyond), 1000);
+		expect_sent(fds, beyond + 1, 500, 1, 500);
+		cr_assert_eq(np_seek(file, beyond, SEEK_SET, NULL), 0);
+		expect_sent(fds, -1, -1, 0, 1000);
+		close_both(fds);
+	}
+}
+
 Test(sendfile, its_position_moves_by_what_was_sent)
 {
 	for (int kind = 0; kind < PAIRS; kind++) {
