@@ -721,7 +721,7 @@ ssize_t np_sendmsg(struct np_fd *fd, const struct msghdr *message, int flags)
 /* What poll(2) says now; "no" looks like a system call that would block. */
 static ssize_t ask_poll(struct np_fd *fd, void *arg)
 {
-	static const struct timespec at_once = { 0, 0 };
+	static struct timespec at_once = { 0, 0 }; /* emulators write to it what is left of it, 0 */
 	struct pollfd asked = { .fd = fd->sysfd, .events = *(const short *)arg };
 	ssize_t n = np__call_ppoll(&asked, 1, &at_once, NULL);
 
