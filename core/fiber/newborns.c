@@ -134,7 +134,7 @@ static bool adopt(struct worker *worker, struct newborns *newborns, size_t recen
 bool np__newborns_adopt_some(struct worker *worker)
 {
 	uint64_t born = atomic_load_explicit(&worker->born, memory_order_relaxed);
-	bool own = adopt(worker, &worker->newborns, born - worker->born_before);
+	bool own = adopt(worker, &worker->newborns, (size_t)(born - worker->born_before));
 
 	worker->born_before = born;
 	return adopt(worker, &worker->runtime->outside, 0) || own;
