@@ -416,7 +416,8 @@ Test(ports_emulation, a_limited_wait_ends_with_etime_and_not_early)
 Test(ports_emulation, absurd_timeouts_are_refused_and_long_ones_are_not)
 {
 	const struct timespec refused[] = { { -1, 0 }, { 0, -1 }, { 0, 1000000000 } };
-	const struct timespec long_time = { (time_t)((~(uint64_t)0) >> 1), 999999999 };
+	const struct timespec long_time = { (time_t)(sizeof(time_t) < 8 ? INT32_MAX : INT64_MAX),
+					    999999999 };
 	port_event_t event;
 	uint_t count = 1;
 	int fds[2];
