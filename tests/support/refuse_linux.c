@@ -20,13 +20,13 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-enum { ARCHITECTURE = AUDIT_ARCH_X86_64 };
+#define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
-enum { ARCHITECTURE = AUDIT_ARCH_AARCH64 };
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
 #elif defined(__riscv) && __riscv_xlen == 64
-enum { ARCHITECTURE = AUDIT_ARCH_RISCV64 };
+#define ARCHITECTURE AUDIT_ARCH_RISCV64
 #else
-enum { ARCHITECTURE = 0 }; /* not known, or socketcall(2) */
+#define ARCHITECTURE 0 /* not known, or socketcall(2) */
 #endif
 
 /* Newer than some headers; the same everywhere. */
