@@ -67,7 +67,8 @@ tell_failure(const char *file, int line, const char *check, const char *format, 
 	atomic_store(&has_failed, true);
 }
 
-void standin_fail(const char *file, int line, const char *check, const char *format, ...)
+__attribute__((format(printf, 4, 5))) void standin_fail(const char *file, int line,
+							const char *check, const char *format, ...)
 {
 	va_list arguments;
 
@@ -77,7 +78,8 @@ void standin_fail(const char *file, int line, const char *check, const char *for
 }
 
 /* From any thread: what the others do is of no interest any more. */
-void standin_give_up(const char *file, int line, const char *check, const char *format, ...)
+__attribute__((format(printf, 4, 5))) void
+standin_give_up(const char *file, int line, const char *check, const char *format, ...)
 {
 	va_list arguments;
 
