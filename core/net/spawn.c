@@ -13,7 +13,6 @@
 #include "core/net/unix.h"
 #include "core/sys.h"
 #include "core/task.h"
-#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -299,7 +298,6 @@ static bool is_list(const struct np_inherited *list, size_t count)
 int np_spawn(const char *path, char *const argv[], char *const envp[],
 	     const struct np_inherited *list, size_t count, pid_t *ret_pid)
 {
-	NP_UNCANCELLED;
 	struct launch launch = { .path = path, .argv = argv, .status = { -1, -1 } };
 	int error;
 

@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
 
 enum { THREADS = 8 };
 enum { LARGE = 64 << 10 };
@@ -26,6 +29,9 @@ struct things {
 	struct np_fd *tcp[2], *unix_pair[2], *udp, *pipe[2], *listener, *file;
 	int null; /* opened before that could be a point to end at */
 	char address[NP_ADDR_TEXT_MAX];
+#ifdef __linux__
+	int counter;
+#endif
 	struct np_channel *channel;
 	struct np_semaphore semaphore;
 	struct np_mutex mutex;
@@ -47,6 +53,9 @@ static void open_things(struct things *things)
 	HOST_EXPECT(np_listen("tcp", "127.0.0.1:0", &things->listener), 0);
 	host_address(things->listener, things->address);
 	HOST_EXPECT(np_listen_packet("udp", "127.0.0.1:0", &things->udp), 0);
+#ifdef __linux__
+	things->counter = eventfd(0, EFD_CLOEXEC);
+#endif
 	things->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	HOST_EXPECT(np_channel_create(1, 1, &things->channel), 0);
 	for (int i = 0; i < 2; i++) {
@@ -89,6 +98,17 @@ static void call_read_and_wait(struct things *things)
 	soon(things->tcp[0]);
 	HOST_EXPECT(np_read(things->tcp[0], things->buf, LARGE), NP_EDEADLINE);
 }
+
+#ifdef __linux__
+/* What reading it leaves behind is looked up in a file. */
+static void call_open(struct things *things)
+{
+	struct np_fd *fd;
+
+	HOST_EXPECT(np_fd_open(things->counter, 0, &fd), 0);
+	HOST_EXPECT(np_close(fd), 0);
+}
+#endif
 
 static void call_readv(struct things *things)
 {
@@ -196,8 +216,10 @@ static void call_resolve(struct things *things)
 	struct np_addr addrs[8];
 
 	(void)things;
+	for (int i = 0; i < 2; i++)
+		HOST_EXPECT(np_addr_parse("tcp", i ? "127.0.0.1:1" : "[::1]:1", &addrs[i]), 0);
+	HOST_EXPECT(np_addrs_sort(addrs, 2), 0);
 	np_resolve("tcp", "localhost:80", np_deadline(INT64_C(10000000000)), addrs, 8);
-	np_addrs_sort(addrs, 0);
 	HOST_CHECK(np_interfaces(&interface, 1) >= 0, "no interfaces");
 	HOST_CHECK(np_interface_addrs(0, &addr, 1) >= 0, "no addresses");
 }
@@ -301,6 +323,7 @@ static void call_hand_over(struct things *things)
 	HOST_EXPECT(np_close(things->unix_pair[1]), 0);
 	things->unix_pair[1] = NULL;
 	HOST_CHECK(np_hand_over(things->unix_pair[0], &list, 1) < 0, "it was handed to nobody");
+	HOST_CHECK(np_take_over(things->tcp[0], &list, 1) < 0, "nobody has handed it over");
 }
 
 static const struct call {
@@ -318,6 +341,9 @@ static const struct call {
 	{ "sync", call_sync },       { "poller", call_poller },
 	{ "run", call_run },         { "dump", call_dump },
 	{ "spawn", call_spawn },     { "hand over", call_hand_over },
+#ifdef __linux__
+	{ "open", call_open },
+#endif
 };
 
 struct request {
@@ -339,12 +365,32 @@ static void *make_call(void *arg)
 	return NULL;
 }
 
+static void *read_until_closed(void *arg)
+{
+	char byte;
+
+	host_use_backend();
+	HOST_EXPECT(np_read(arg, &byte, 1), NP_ECLOSED);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* While another thread waits and leads, which changes of what is waited for may have to break. */
 static void before_a_call(void)
 {
 	struct np_poller *poller = host_use_backend();
 	struct np_poller_stats stats;
 	static struct request request;
+	struct np_fd *ends[2];
+	pthread_t leader;
 	void *result;
+	int input[2];
+
+	HOST_EXPECT(pipe(input), 0);
+	HOST_EXPECT(dup2(input[0], STDIN_FILENO), STDIN_FILENO);
+	host_pair("unix", ends);
+	leader = host_start(read_until_closed, ends[0]);
+	HOST_UNTIL(host_parked(poller) == 1);
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		request.call = &calls[i];
@@ -354,6 +400,9 @@ static void before_a_call(void)
 		HOST_CHECK(result == PTHREAD_CANCELED, "%s took the request away", calls[i].name);
 		close_things(&request.things);
 	}
+	for (int i = 0; i < 2; i++)
+		HOST_EXPECT(np_close(ends[i]), 0);
+	pthread_join(leader, NULL);
 	np_poller_get_stats(poller, &stats);
 	HOST_EXPECT(stats.parked + stats.descriptors + stats.timers, 0);
 	host_echo();
@@ -438,16 +487,6 @@ static void while_waiting_for_a_lock(void)
 }
 
 /* Out of a wait it comes by what is there for that. */
-static void *read_until_closed(void *arg)
-{
-	char byte;
-
-	host_use_backend();
-	HOST_EXPECT(np_read(arg, &byte, 1), NP_ECLOSED);
-	pthread_testcancel();
-	return NULL;
-}
-
 static void and_closed(void)
 {
 	struct np_poller *poller = host_use_backend();
