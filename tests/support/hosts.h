@@ -14,6 +14,7 @@
 
 #include <netpark.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum { HOSTS_MAX = 40 };
@@ -23,7 +24,7 @@ struct hosts {
 	struct np_resolver resolver; /* first */
 	struct np_addr addrs[HOSTS_MAX];
 	size_t count;
-	int asked;
+	atomic_int asked;
 	int error; /* not 0: what it says instead */
 };
 
