@@ -9,7 +9,7 @@
  * the test if a descriptor, a registration, a timer or a parked task is left over.
  *
  * With NETPARK_TEST_REFUSE in the environment the test's thread, and all that it starts, has a
- *kernel that refuses what it says: see refuse.h. Criterion's own threads have it all.
+ * kernel that refuses what it says: see refuse.h. Criterion's own threads have it all.
  *
  * With NETPARK_TEST_CALLS=fibers in the environment a worker runs beside the test, whose poller is
  * test_poller, and what call.h starts are its fibers. The test itself remains a thread.
