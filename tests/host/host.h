@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/host/host.h - programs that do what programs around the library may do: fork, cancel,
- *unload, raise signals, live on twenty descriptors.
+ * unload, raise signals, live on twenty descriptors.
  *
  *	static void echoes(void) { ... }
  *	static const struct host_case cases[] = { { "echoes", echoes } };
@@ -15,8 +15,8 @@
  *
  * Each case is a process of its own, forked before anything of the library was used. It passes by
  * returning, or by exiting with HOST_PASSED, which stands for itself; skips itself in a sentence;
- *and fails in another. These are plain programs: they run where Criterion is not, and under
- *anybody's flags.
+ * and fails in another. These are plain programs: they run where Criterion is not, and under
+ * anybody's flags.
  */
 #ifndef NETPARK_TESTS_HOST_HOST_H
 #define NETPARK_TESTS_HOST_HOST_H

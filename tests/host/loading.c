@@ -6,7 +6,7 @@
  *	loading PLUGIN PLUGIN [LOADED]
  *
  * The plugins have copies of their own (plugin.c), LOADED is linked to the shared library. Nothing
- *of the library is in this program.
+ * of the library is in this program.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
