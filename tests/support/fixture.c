@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,11 +58,17 @@ int fixture_count_descriptors(void)
 	return count;
 }
 
+/* Asked once, by fixture_begin(): there are tests that take the environment away. */
 bool fixture_has_worker(void)
 {
-	const char *calls = getenv("NETPARK_TEST_CALLS");
+	static atomic_int known = -1;
 
-	return calls && strcmp(calls, "fibers") == 0;
+	if (atomic_load(&known) < 0) {
+		const char *calls = getenv("NETPARK_TEST_CALLS");
+
+		atomic_store(&known, calls && strcmp(calls, "fibers") == 0);
+	}
+	return atomic_load(&known);
 }
 
 static int stay(void *arg)
