@@ -11,9 +11,14 @@
 /* Its link leads to /dev/ptmx, where each open makes another pair. */
 static bool is_master(int sysfd)
 {
+#ifdef __GLIBC__
+	const unsigned long request = TIOCGPTN;
+#else
+	const int request = (int)TIOCGPTN; /* POSIX's type, which it is too large for */
+#endif
 	unsigned number;
 
-	return ioctl(sysfd, TIOCGPTN, &number) == 0;
+	return ioctl(sysfd, request, &number) == 0;
 }
 
 int np__file_open_again(int sysfd, bool is_tty)

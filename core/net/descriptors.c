@@ -4,6 +4,7 @@
 
 #include "core/failure.h"
 #include "core/fd.h"
+#include "core/net/next_control.h"
 #include "core/net/unix.h"
 #include "core/poll_desc.h"
 #include "core/sys.h"
@@ -161,7 +162,7 @@ static int take(struct msghdr *header, struct receiving *receiving)
 	size_t count = 0;
 	int error = 0;
 
-	for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each; each = CMSG_NXTHDR(header, each))
+	for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each; each = next_control(header, each))
 		count += unpack(header, each, fds + count);
 	if (count > receiving->max)
 		error = NP_ELIMIT;

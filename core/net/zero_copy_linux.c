@@ -16,6 +16,7 @@
 
 #include "core/failure.h"
 #include "core/fd.h"
+#include "core/net/next_control.h"
 #include "core/sys_calls.h"
 #include "core/task.h"
 #include "core/uncancelled.h"
@@ -42,7 +43,7 @@ static unsigned answered_by(struct msghdr *message)
 	unsigned count = 0;
 
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
-	     part = CMSG_NXTHDR(message, part)) {
+	     part = next_control(message, part)) {
 		struct sock_extended_err answer;
 
 		if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&

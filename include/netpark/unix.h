@@ -45,7 +45,8 @@ NP_API int np_set_unlink_on_close(struct np_fd *listener, bool unlinks);
 
 /* ---- descriptors -------------------------------------------------------------------------- */
 
-/** The most descriptors of one np_send_fds(): Linux's SCM_MAX_FD, of the systems the least. */
+/** The most descriptors of one np_send_fds(): Linux's SCM_MAX_FD, of the systems the least.
+ * musl takes one less (-ENOMEM). */
 enum { NP_FDS_MAX = 253 };
 
 /**

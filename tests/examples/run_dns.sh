@@ -141,7 +141,7 @@ while [ "$few_status" = 1 ] || [ "$few_status" = 127 ]; do
 	server=$!
 	if read -r address <"$dir/address"; then stop TERM; else wait "$server"; fi
 	few_status=$?
-	grep -v 'oo many open files' "$dir/few" && { echo "with $limit descriptors"; failed=1; }
+	grep -v -e 'oo many open files' -e 'o file descriptors' "$dir/few" && { echo "with $limit descriptors"; failed=1; }
 done
 
 # Upstream does not answer: an error comes before dig gives up.

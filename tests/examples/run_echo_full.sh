@@ -38,7 +38,7 @@ crowd() {
 	children="$server $guests $crowd"
 	read -r line <&4 || fail "the server is gone"
 	case $line in
-	*'too many open files'*) ;;
+	*'too many open files'* | *'no file descriptors'*) ;; # glibc, musl
 	*) fail "$line" ;;
 	esac
 }

@@ -28,14 +28,14 @@
 
 int kq_filter_identify(int fd, struct filter_file *ret_file)
 {
-	struct statx status;
+	struct stat status;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO, &status) < 0)
+	if (fstat(fd, &status) < 0)
 		return errno;
 	*ret_file = (struct filter_file){
-		.device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
-		.inode = status.stx_ino,
-		.type = status.stx_mode & S_IFMT,
+		.device = status.st_dev,
+		.inode = status.st_ino,
+		.type = status.st_mode & S_IFMT,
 	};
 	return 0;
 }
