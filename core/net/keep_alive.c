@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <limits.h>
 
-enum { DEFAULT_SECONDS = 15, DEFAULT_COUNT = 9 };
+static const int DEFAULT_SECONDS = 15;
+static const int DEFAULT_COUNT = 9;
 
 /* Rounded up, in what the system counts in. */
 static int units(int64_t ns)
@@ -66,7 +67,7 @@ static int change(int sysfd, struct np_keep_alive keep_alive)
 	if (keep_alive.is_off)
 		return np__set_option(sysfd, SOL_SOCKET, SO_KEEPALIVE, 0);
 	if (keep_alive.count == 0)
-		keep_alive.count = OPTION_COUNT == NO_OPTION ? -1 : DEFAULT_COUNT;
+		keep_alive.count = OPTION_COUNT < 0 ? -1 : DEFAULT_COUNT;
 	return np__keep_alive_set(sysfd, &keep_alive);
 }
 

@@ -11,40 +11,40 @@
 #include <netinet/tcp.h>
 #include <sys/param.h>
 
-static const int NO_OPTION = -1;
+enum { NO_OPTION = -1 };
 
 #if defined(TCP_KEEPIDLE)
-static const int OPTION_IDLE = TCP_KEEPIDLE;
+enum { OPTION_IDLE = TCP_KEEPIDLE };
 #elif defined(TCP_KEEPALIVE) && !defined(__sun) /* macOS; Solaris' own is another thing */
-static const int OPTION_IDLE = TCP_KEEPALIVE;
+enum { OPTION_IDLE = TCP_KEEPALIVE };
 #else                                           /* OpenBSD, old Solaris */
-static const int OPTION_IDLE = -1;
+enum { OPTION_IDLE = -1 };
 #endif
 
 #ifdef TCP_KEEPINTVL
-static const int OPTION_INTERVAL = TCP_KEEPINTVL;
+enum { OPTION_INTERVAL = TCP_KEEPINTVL };
 #else
-static const int OPTION_INTERVAL = -1;
+enum { OPTION_INTERVAL = -1 };
 #endif
 
 #ifdef TCP_KEEPCNT
-static const int OPTION_COUNT = TCP_KEEPCNT;
+enum { OPTION_COUNT = TCP_KEEPCNT };
 #else
-static const int OPTION_COUNT = -1;
+enum { OPTION_COUNT = -1 };
 #endif
 
 /* DragonFly before 5.8 */
 #if defined(__DragonFly__) && __DragonFly_version < 500702
-static const int NS_PER_UNIT = 1000 * 1000;
+enum { NS_PER_UNIT = 1000 * 1000 };
 #else
-static const int NS_PER_UNIT = 1000 * 1000 * 1000;
+enum { NS_PER_UNIT = 1000 * 1000 * 1000 };
 #endif
 
 /* What the count is before anybody has touched it. */
 #ifdef __linux__
-static const int SYSTEM_COUNT = 9;
+enum { SYSTEM_COUNT = 9 };
 #else
-static const int SYSTEM_COUNT = 8;
+enum { SYSTEM_COUNT = 8 };
 #endif
 
 #endif /* NETPARK_CORE_NET_KEEP_ALIVE_OPTIONS_H */
