@@ -10,11 +10,23 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#ifdef __APPLE__
+#if defined(__linux__)
+#include <sys/syscall.h>
+#elif defined(__APPLE__)
 #include <sys/random.h> /* has getentropy(3) there */
 #endif
 
 enum { TRIES = 3 };
+
+/* C libraries have getentropy(3) for less long than Linux has had what it does. */
+static bool fill_with_random(uint8_t *buf, size_t size)
+{
+#ifdef __linux__
+	return syscall(SYS_getrandom, buf, size, 0) == (long)size;
+#else
+	return getentropy(buf, size) == 0;
+#endif
+}
 
 /* From there until the deadline: what is not the answer is not looked at any further. */
 static ssize_t await_answer(struct np_fd *conn, const uint8_t *query, size_t question_end,
@@ -61,7 +73,7 @@ static ssize_t ask(const struct dns_upstream *upstream, bool over_tcp, int64_t d
 	struct np_fd *conn;
 	ssize_t n;
 
-	if (getentropy(query, 2) < 0)
+	if (!fill_with_random(query, 2))
 		return -1;
 	n = np_dial(over_tcp ? "tcp" : "udp", upstream->address, deadline_ns, &conn);
 	if (n < 0)

@@ -5,6 +5,7 @@
  */
 #include "core/fiber/overflow.h"
 #include "core/fiber/stack.h"
+#include "core/fiber/switch.h"
 #include "tests/support/fixture.h"
 
 #include <netpark/fiber.h>
@@ -19,7 +20,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 TestSuite(overflow, .timeout = FIXTURE_TIMEOUT);
@@ -145,20 +145,24 @@ static void overflow(void)
 	recurse(1 << 20);
 }
 
-static ucontext_t thread_context;
-static ucontext_t fiber_context;
+static struct context thread_context;
+static struct context fiber_context;
+
+static void enter(void *arg)
+{
+	void (**fn)(void) = arg;
+
+	(*fn)();
+	np__context_switch(&fiber_context, &thread_context, NULL);
+}
 
 static void on_new_stack(void (*fn)(void))
 {
 	struct stack stack;
 
 	must(np__stack_take_shared(depot, &stack) == 0);
-	must(getcontext(&fiber_context) == 0);
-	fiber_context.uc_stack.ss_sp = stack.low;
-	fiber_context.uc_stack.ss_size = (size_t)(stack.top - stack.low);
-	fiber_context.uc_link = &thread_context;
-	makecontext(&fiber_context, fn, 0);
-	must(swapcontext(&thread_context, &fiber_context) == 0);
+	np__context_init(&fiber_context, stack.top, enter);
+	np__context_switch(&thread_context, &fiber_context, &fn);
 }
 
 /* ---- overflows ---------------------------------------------------------------------------- */

@@ -211,7 +211,11 @@ static void little_address_space(void)
 	host_skip("a sanitizer needs terabytes");
 #endif
 #endif
+#ifdef RLIMIT_AS
 	HOST_CHECK(setrlimit(RLIMIT_AS, &limit) == 0, "setrlimit: errno %d", errno);
+#else /* OpenBSD */
+	HOST_CHECK(setrlimit(RLIMIT_DATA, &limit) == 0, "setrlimit: errno %d", errno);
+#endif
 	HOST_EXPECT(host_run(start_until_refused, 2), 0);
 }
 

@@ -50,8 +50,11 @@ __attribute__((format(printf, 3, 0))) static void tell(const char *what, const c
 {
 	char text[4096] = "";
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* clang's, of the formats of tests */
 	if (format)
 		vsnprintf(text, sizeof(text), format, arguments);
+#pragma GCC diagnostic pop
 	printf("[%s] %s/%s: %s%s%s\n", what, current->suite, current->name, check,
 	       *check && *text ? ": " : "", text);
 	fflush(stdout);
