@@ -142,6 +142,7 @@ struct worker {
 	_Atomic int sleep;               /* enum worker_sleep */
 	bool has_stolen;                 /* since it last slept */
 	int64_t left_since;              /* when it last began to leave newborns to others, or 0 */
+	uint64_t left_round;             /* its round then */
 	uint64_t born_before;            /* when it last looked for newborns */
 	atomic_bool is_held;             /* stands still: see hold.c */
 	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */

@@ -94,20 +94,26 @@ static size_t room_of(const struct worker *worker)
  * and the others could be stolen. But as many as it has itself started since it last looked,
  * @recent, and some more: or those that start others would go on while ever more of these wait.
  * What others have room for is left to them for a while; who has waited in vain does not wait again
- * for each that comes next.
+ * for each that comes next. However long its fibers keep it from looking, at the look after one at
+ * which it began to leave some it takes them.
  */
 static size_t share_of(struct worker *worker, size_t count, size_t recent)
 {
 	size_t half = (count + 1) / 2;
 	size_t most = half < ADOPT + recent ? half : ADOPT + recent;
 	size_t room = room_of(worker);
+	uint64_t rounds;
 	int64_t now;
 
 	if (most <= room)
 		return most;
 	now = np_time();
-	if (!worker->left_since || now - worker->left_since > NEWBORN_MEMORY)
+	rounds = atomic_load_explicit(&worker->rounds, memory_order_relaxed);
+	if (!worker->left_since ||
+	    (now - worker->left_since > NEWBORN_MEMORY && rounds - worker->left_round > 1)) {
 		worker->left_since = now;
+		worker->left_round = rounds;
+	}
 	return now - worker->left_since < NEWBORN_PATIENCE ? room : most;
 }
 

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -409,6 +410,61 @@ Test(run, fibers_are_not_left_for_a_worker_that_does_not_come)
 	struct stay all = { .here = 0 };
 
 	cr_assert_eq(fiber_run_with(start_many_and_compute, &all, 2), 0);
+}
+
+enum { COMPUTING = 16 };
+
+struct computing {
+	struct np_group group;
+	atomic_bool is_elsewhere, may_end;
+	atomic_int begun;
+};
+
+/* The other worker has one fiber to the end. */
+static int keep_worker(void *arg)
+{
+	struct computing *all = arg;
+	struct fixture_patience patience = { 0 };
+
+	atomic_store(&all->is_elsewhere, true);
+	while (!atomic_load(&all->may_end))
+		fixture_stay_patient(&patience, "all have begun");
+	return 0;
+}
+
+/* All of them together keep their worker from a look for longer than it remembers one. */
+static int compute(void *arg)
+{
+	struct computing *all = arg;
+
+	atomic_fetch_add(&all->begun, 1);
+	while (!atomic_load(&all->may_end)) {
+		for (int64_t end = np_deadline(MILLISECOND); np_time() < end;)
+			;
+		np_yield();
+	}
+	return 0;
+}
+
+static int start_those_that_compute(void *arg)
+{
+	struct computing *all = arg;
+
+	cr_assert_eq(np_group_go(&all->group, keep_worker, all), 0);
+	while (!atomic_load(&all->is_elsewhere))
+		sched_yield();
+	for (int i = 0; i < COMPUTING; i++)
+		cr_assert_eq(np_group_go(&all->group, compute, all), 0);
+	FIBER_UNTIL(atomic_load(&all->begun) == COMPUTING);
+	atomic_store(&all->may_end, true);
+	return np_group_join(&all->group);
+}
+
+Test(run, fibers_are_not_left_for_ever_by_a_worker_that_seldom_looks)
+{
+	struct computing all = { .begun = 0 };
+
+	cr_assert_eq(fiber_run_with(start_those_that_compute, &all, 2), 0);
 }
 
 enum { PARENTS = 30, CHILDREN = 10000 };
