@@ -189,7 +189,6 @@ static NP_IN_PLACE ssize_t run(struct np_fd *fd, int side, const char *op, const
 ssize_t np__fd_run(struct np_fd *fd, int side, const char *op, const char *call,
 		   attempt_fn *attempt, void *arg)
 {
-	NP_UNCANCELLED;
 	return run(fd, side, op, call, attempt, arg);
 }
 

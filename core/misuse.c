@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/misuse.c - the one hook for mistakes that no error code could mend. */
 #include "core/misuse.h"
+#include "core/uncancelled.h"
 
 #include <netpark/base.h>
 
@@ -12,6 +13,7 @@ typedef void misuse_hook(const char *what);
 
 static void print_and_abort(const char *what)
 {
+	NP_UNCANCELLED;
 	fprintf(stderr, "netpark: misuse: %s\n", what);
 	abort();
 }

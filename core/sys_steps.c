@@ -20,7 +20,7 @@ static int finish(int fd)
 		error = np__sys_set_nonblock(fd, true);
 	if (error >= 0)
 		return fd;
-	close(fd);
+	np__sys_close(fd);
 	return error;
 }
 
@@ -47,12 +47,12 @@ static int finish_pair(int ends[2], int (*finish_one)(int fd), int fds[2])
 	int error = finish_one(ends[0]);
 
 	if (error < 0) {
-		close(ends[1]);
+		np__sys_close(ends[1]);
 		return error;
 	}
 	error = finish_one(ends[1]);
 	if (error < 0) {
-		close(ends[0]);
+		np__sys_close(ends[0]);
 		return error;
 	}
 	fds[0] = ends[0];
@@ -91,7 +91,7 @@ int np__steps_accept(int listener, struct sockaddr *addr, socklen_t *length)
 		fd = accept(listener, addr, length);
 	while (fd < 0 && errno == EINTR);
 	if (fd >= 0 && is_stillborn(*length)) {
-		close(fd);
+		np__sys_close(fd);
 		return -ECONNABORTED;
 	}
 	return fd < 0 ? -errno : finish_socket(fd);

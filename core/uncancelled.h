@@ -8,6 +8,9 @@
  * one would keep the locks, the lead and the memory that are his. So whatever is or calls such a
  * point is behind one of these, where that costs nothing that counts: next to a system call. What
  * every request makes goes round the C library instead (core/sys_calls.h).
+ *
+ * Never around what may park or yield: a parker of the program's own may run other things on the
+ * thread meanwhile, and go on with the task on another one.
  */
 #ifndef NETPARK_CORE_UNCANCELLED_H
 #define NETPARK_CORE_UNCANCELLED_H

@@ -223,6 +223,7 @@ static void run_loop(struct worker *worker)
 
 static void *run_worker(void *arg)
 {
+	NP_UNCANCELLED;
 	struct worker *worker = arg;
 
 	pin(worker);

@@ -9,12 +9,14 @@
 
 #include "core/fd.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 
 /* One message. 0 or -errno. */
 static int receive_one(struct np_fd *fd, struct np_message *message, int flags)
 {
+	NP_UNCANCELLED;
 	struct envelope envelope;
 	struct msghdr header;
 	ssize_t n;
@@ -43,6 +45,7 @@ int np__batch_receive_each(struct np_fd *fd, struct np_message *messages, int co
 
 static int send_one(struct np_fd *fd, const struct np_message *message)
 {
+	NP_UNCANCELLED;
 	struct envelope envelope;
 	struct msghdr header;
 	int error = np__message_to_send(fd, message, &envelope, &header);

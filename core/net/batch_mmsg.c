@@ -12,6 +12,7 @@
 
 #include "core/fd.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 
@@ -20,6 +21,7 @@ const char np__batch_send_call[] = "sendmmsg";
 
 int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
 {
+	NP_UNCANCELLED;
 	struct envelope envelopes[NP_MESSAGES_MAX];
 	struct mmsghdr headers[NP_MESSAGES_MAX];
 	int n;
@@ -38,6 +40,7 @@ int np__batch_receive(struct np_fd *fd, struct np_message *messages, int count)
 
 int np__batch_send(struct np_fd *fd, const struct np_message *messages, int count)
 {
+	NP_UNCANCELLED;
 	struct envelope envelopes[NP_MESSAGES_MAX];
 	struct mmsghdr headers[NP_MESSAGES_MAX];
 	int fit = 0;

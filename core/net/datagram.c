@@ -8,6 +8,7 @@
 #include "core/net/crowd.h"
 #include "core/net/destination.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -81,6 +82,7 @@ struct reception {
 
 static ssize_t receive_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	struct reception *reception = arg;
 	ssize_t n = take_later_error(fd);
 
@@ -116,6 +118,7 @@ struct batch {
 
 static ssize_t receive_message_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	struct np_message *message = arg;
 	struct envelope envelope;
 	struct msghdr header;
@@ -180,13 +183,21 @@ struct transmission {
 	int64_t pause_ns; /* see crowd.h */
 };
 
+static ssize_t call_sendto(int sysfd, const struct transmission *transmission)
+{
+	NP_UNCANCELLED;
+	ssize_t n = sendto(sysfd, transmission->buf, transmission->size, MSG_NOSIGNAL,
+			   (const struct sockaddr *)&transmission->name, transmission->length);
+
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t send_once(struct np_fd *fd, void *arg)
 {
 	struct transmission *transmission = arg;
-	ssize_t n = sendto(fd->sysfd, transmission->buf, transmission->size, MSG_NOSIGNAL,
-			   (const struct sockaddr *)&transmission->name, transmission->length);
+	ssize_t n = call_sendto(fd->sysfd, transmission);
 
-	return n < 0 ? np__crowd_judge(fd, -errno, &transmission->pause_ns) : n;
+	return n < 0 ? np__crowd_judge(fd, n, &transmission->pause_ns) : n;
 }
 
 ssize_t np_send_to(struct np_fd *socket, const void *buf, size_t size, const struct np_addr *to)
@@ -222,6 +233,14 @@ struct message_transmission {
 	const char *reason;
 };
 
+static ssize_t call_sendmsg(int sysfd, const struct msghdr *header)
+{
+	NP_UNCANCELLED;
+	ssize_t n = sendmsg(sysfd, header, MSG_NOSIGNAL);
+
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t send_message_once(struct np_fd *fd, void *arg)
 {
 	struct message_transmission *transmission = arg;
@@ -233,8 +252,8 @@ static ssize_t send_message_once(struct np_fd *fd, void *arg)
 		transmission->reason = find_reason(fd, transmission->message, n);
 		return n;
 	}
-	n = sendmsg(fd->sysfd, &header, MSG_NOSIGNAL);
-	return n < 0 ? judge(fd, transmission->message, -errno, &transmission->pause_ns) : n;
+	n = call_sendmsg(fd->sysfd, &header);
+	return n < 0 ? judge(fd, transmission->message, n, &transmission->pause_ns) : n;
 }
 
 ssize_t np_send_message(struct np_fd *socket, const struct np_message *message)

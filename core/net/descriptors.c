@@ -8,6 +8,7 @@
 #include "core/net/unix.h"
 #include "core/poll_desc.h"
 #include "core/sys.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,7 @@ static void pack(struct msghdr *header, union control *control, const int *fds, 
 /* All that is left, if it has to be; what was sent before stays sent when a later piece waits. */
 static ssize_t send_pieces(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	struct sending *sending = arg;
 
 	do {
@@ -180,6 +182,7 @@ static int take(struct msghdr *header, struct receiving *receiving)
 
 static ssize_t receive_fds_once(struct np_fd *fd, void *arg)
 {
+	NP_UNCANCELLED;
 	struct receiving *receiving = arg;
 	union control control;
 	struct msghdr header = {

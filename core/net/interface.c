@@ -98,9 +98,15 @@ struct listing {
 };
 
 /* 0 or -errno. */
-static int begin(struct listing *listing)
+static int get_addresses(struct ifaddrs **ret_list)
 {
 	NP_UNCANCELLED;
+	return getifaddrs(ret_list) < 0 ? -errno : 0;
+}
+
+/* 0 or -errno. */
+static int begin(struct listing *listing)
+{
 	int error;
 
 	listing->call = "socket";
@@ -108,13 +114,12 @@ static int begin(struct listing *listing)
 	if (listing->sysfd < 0)
 		return listing->sysfd;
 	listing->call = "getifaddrs";
-	if (getifaddrs(&listing->list) < 0) {
-		error = -errno;
+	error = get_addresses(&listing->list);
+	if (error)
 		np__sys_close(listing->sysfd);
-		return error;
-	}
-	listing->call = NULL;
-	return 0;
+	else
+		listing->call = NULL;
+	return error;
 }
 
 static void end(struct listing *listing)
@@ -244,15 +249,16 @@ static bool describe_addr(const struct ifaddrs *entry, struct np_interface_addr 
 
 int np_interface_addrs(uint32_t index, struct np_interface_addr *ret_addrs, size_t max)
 {
-	NP_UNCANCELLED;
 	struct np_interface_addr addr;
 	struct ifaddrs *list;
 	int count = 0;
+	int error;
 
 	if (!ret_addrs && max > 0)
 		return np__invalid("np_interface_addrs: no place for the addresses");
-	if (getifaddrs(&list) < 0)
-		return fail(-errno, "getifaddrs", "");
+	error = get_addresses(&list);
+	if (error)
+		return fail(error, "getifaddrs", "");
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
 		if (!describe_addr(entry, &addr) || (index != 0 && addr.index != index))
 			continue;

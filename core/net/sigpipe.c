@@ -3,6 +3,7 @@
 #include "core/net/sigpipe.h"
 
 #include "core/fd.h"
+#include "core/uncancelled.h"
 
 #include <pthread.h>
 
@@ -37,6 +38,7 @@ void np__sigpipe_hold(bool is_feared, struct sigpipe_hold *hold)
 /* One that was raised is taken before the mask would let it through. */
 void np__sigpipe_release(const struct sigpipe_hold *hold, bool may_be_raised)
 {
+	NP_UNCANCELLED;
 	sigset_t set;
 	int signo;
 

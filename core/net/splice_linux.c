@@ -13,6 +13,7 @@
 #include "core/net/sigpipe.h"
 #include "core/sys.h"
 #include "core/sys_calls.h"
+#include "core/uncancelled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,7 @@ static bool cannot_splice(ssize_t error)
 
 static ssize_t move(int from, int to, size_t size)
 {
+	NP_UNCANCELLED;
 	ssize_t n = splice(from, NULL, to, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	return n < 0 ? -errno : n;

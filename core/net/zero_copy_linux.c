@@ -59,6 +59,7 @@ static unsigned answered_by(struct msghdr *message)
 /* Take what is in the queue. True if that was any answer. */
 static bool take_answers(struct np_fd *fd, struct lending *lending)
 {
+	NP_UNCANCELLED;
 	const unsigned before = lending->pending;
 	union {
 		struct cmsghdr align;
@@ -127,12 +128,18 @@ static int lend_all(struct np_fd *fd, struct lending *lending)
 	return lending->pending > 0 ? -EAGAIN : 0;
 }
 
-/* The kernel drops what it has not sent; of what is on its way the device lets go in a moment. */
-static void reclaim(struct np_fd *fd, struct lending *lending, struct np_poll_desc *desc)
+static void reset(const struct np_fd *fd)
 {
+	NP_UNCANCELLED;
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
 	connect(fd->sysfd, &nobody, sizeof(nobody));
+}
+
+/* The kernel drops what it has not sent; of what is on its way the device lets go in a moment. */
+static void reclaim(struct np_fd *fd, struct lending *lending, struct np_poll_desc *desc)
+{
+	reset(fd);
 	take_answers(fd, lending);
 	while (lending->pending > 0 && np_poll_wait_canceled(desc, NP_WRITE) == 0)
 		take_answers(fd, lending);
@@ -203,7 +210,6 @@ static bool is_candidate(const struct np_fd *fd, size_t size)
 
 ssize_t np_write_zero_copy(struct np_fd *fd, const void *buf, size_t size)
 {
-	NP_UNCANCELLED;
 	ssize_t n;
 
 	if (!fd || !buf || !is_candidate(fd, size))

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -504,11 +505,138 @@ static void and_closed(void)
 	HOST_EXPECT(np_close(ends[1]), 0);
 }
 
+/* ---- who runs tasks of its own --------------------------------------------------------------- */
+
+static struct np_poller *own_poller;
+static bool is_ready;
+static int parks;
+
+/* What else would run on the thread now may be cancelled, or not, as it has asked for. */
+static void own_park(struct np_task *self, const struct np_wait *wait, void *arg,
+		     struct np_poller *poller)
+{
+	int state, ours;
+
+	(void)poller;
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	HOST_CHECK(state == PTHREAD_CANCEL_ENABLE, "%s is parked uncancelled", wait->what);
+	parks++;
+	is_ready = false;
+	if (wait->commit(self, arg))
+		while (!is_ready)
+			HOST_CHECK(np_poller_turn(own_poller, -1) >= 0, "the turn failed");
+	pthread_setcancelstate(state, &ours);
+}
+
+static void own_ready(struct np_task *list)
+{
+	(void)list;
+	is_ready = true;
+}
+
+static void wait_to_write(struct things *things)
+{
+	ssize_t n;
+
+	soon(things->tcp[0]);
+	do
+		n = np_write_zero_copy(things->tcp[0], things->buf, LARGE);
+	while (n == LARGE);
+	HOST_EXPECT(n, NP_EDEADLINE);
+}
+
+static void wait_for_messages(struct things *things)
+{
+	struct iovec part = { things->buf, 1 };
+	struct np_message message = { .data = things->buf, .room = 5 };
+	struct np_addr addr;
+
+	soon(things->udp);
+	HOST_EXPECT(np_readv(things->udp, &part, 1), NP_EDEADLINE);
+	soon(things->udp);
+	HOST_EXPECT(np_recv_from(things->udp, things->buf, 5, &addr), NP_EDEADLINE);
+	soon(things->udp);
+	HOST_EXPECT(np_recv_message(things->udp, &message), NP_EDEADLINE);
+	soon(things->udp);
+	HOST_EXPECT(np_recv_messages(things->udp, &message, 1), NP_EDEADLINE);
+}
+
+static void wait_for_others(struct things *things)
+{
+	struct np_fd *accepted;
+	size_t count;
+	int fd;
+
+	HOST_EXPECT(np_read(things->unix_pair[0], things->buf, LARGE), 5);
+	soon(things->unix_pair[0]);
+	HOST_EXPECT(np_recv_fds(things->unix_pair[0], things->buf, 1, &fd, 1, &count),
+		    NP_EDEADLINE);
+	soon(things->listener);
+	HOST_EXPECT(np_accept(things->listener, &accepted), NP_EDEADLINE);
+	HOST_EXPECT(np_read(things->pipe[0], things->buf, LARGE), 5);
+	soon(things->pipe[0]);
+	HOST_EXPECT(np_copy(things->unix_pair[1], things->pipe[0], 5), NP_EDEADLINE);
+}
+
+static void in_a_task_of_its_own(void)
+{
+	static const struct np_parker parker = { .name = "own",
+						 .park = own_park,
+						 .ready = own_ready };
+	const struct np_poller_options options = { .backend = host_backend };
+	static struct things things;
+	struct np_task task = { .parker = &parker };
+
+	HOST_EXPECT(np_poller_create(&options, &own_poller), 0);
+	task.poller = own_poller;
+	np_task_enter(&task);
+	open_things(&things);
+	wait_to_write(&things);
+	wait_for_messages(&things);
+	wait_for_others(&things);
+	close_things(&things);
+	np_task_enter(NULL);
+	HOST_EXPECT(np_poller_destroy(own_poller), 0);
+	HOST_CHECK(parks >= 8, "only %d calls were parked", parks);
+}
+
+/* ---- asked of a worker ----------------------------------------------------------------------- */
+
+static atomic_bool has_begun, has_gone_on;
+
+static void cancel_own_thread(void *arg)
+{
+	(void)arg;
+	atomic_store(&has_begun, true);
+	pthread_cancel(pthread_self());
+	HOST_EXPECT(np_sleep(1000), 0);
+	pthread_testcancel();
+	atomic_store(&has_gone_on, true);
+}
+
+/* By the other worker, as this one is kept from it. */
+static int have_worker_cancelled(void *arg)
+{
+	(void)arg;
+	HOST_EXPECT(np_go(cancel_own_thread, NULL), 0);
+	while (!atomic_load(&has_begun))
+		sched_yield();
+	HOST_UNTIL(atomic_load(&has_gone_on));
+	return 7;
+}
+
+static void of_a_worker(void)
+{
+	HOST_EXPECT(host_run(have_worker_cancelled, 2), 7);
+}
+
 static const struct host_case cases[] = {
 	{ "before-a-call", before_a_call },
 	{ "while-parked", while_parked },
 	{ "while-waiting-for-a-lock", while_waiting_for_a_lock },
 	{ "and-closed", and_closed },
+	{ "in-a-task-of-its-own", in_a_task_of_its_own },
+	{ "of-a-worker", of_a_worker },
 };
 
 int main(int argc, char **argv)
