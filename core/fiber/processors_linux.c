@@ -13,7 +13,6 @@ struct processors {
 unsigned np__sys_processors(void)
 {
 	cpu_set_t set;
-
 	long online;
 
 	/* Fails where there are more than the set has room for, or where it is forbidden. */

@@ -14,8 +14,8 @@
  *  - fork and exec: see netpark/fd.h and netpark/fiber.h. Every descriptor that is made here is
  *    close-on-exec.
  *  - Have signal handlers, with SA_RESTART or without: no call ends early, or fails, for a signal.
- *    SIGPIPE, whatever it is set to, is never raised for sockets; for pipes it is, see
- *    netpark/file.h.
+ *    SIGPIPE, whatever it is set to, is never raised for sockets, but on Solaris and on illumos
+ *    before 2022, which cannot be told not to; for pipes it is, see netpark/file.h.
  *  - pthread_cancel(3): no call is a point at which a thread ends, however long it waits. What is
  *    asked for has to wait until the thread comes to another such point. What ends a wait is a
  *    close or a deadline. Threads in here must not be cancelled asynchronously
