@@ -508,10 +508,14 @@ static void and_closed(void)
 /* ---- who runs tasks of its own --------------------------------------------------------------- */
 
 static struct np_poller *own_poller;
+static struct np_fd *waits_for;
 static bool is_ready;
 static int parks;
 
-/* What else would run on the thread now may be cancelled, or not, as it has asked for. */
+/*
+ * What else would run on the thread now may be cancelled, or not, as it has asked for. The wait
+ * ends by a deadline that nobody had before.
+ */
 static void own_park(struct np_task *self, const struct np_wait *wait, void *arg,
 		     struct np_poller *poller)
 {
@@ -522,9 +526,11 @@ static void own_park(struct np_task *self, const struct np_wait *wait, void *arg
 	HOST_CHECK(state == PTHREAD_CANCEL_ENABLE, "%s is parked uncancelled", wait->what);
 	parks++;
 	is_ready = false;
-	if (wait->commit(self, arg))
+	if (wait->commit(self, arg)) {
+		np_set_deadline(waits_for, 1);
 		while (!is_ready)
 			HOST_CHECK(np_poller_turn(own_poller, -1) >= 0, "the turn failed");
+	}
 	pthread_setcancelstate(state, &ours);
 }
 
@@ -534,11 +540,17 @@ static void own_ready(struct np_task *list)
 	is_ready = true;
 }
 
+static void wait_for(struct np_fd *fd)
+{
+	waits_for = fd;
+	np_set_deadline(fd, 0);
+}
+
 static void wait_to_write(struct things *things)
 {
 	ssize_t n;
 
-	soon(things->tcp[0]);
+	wait_for(things->tcp[0]);
 	do
 		n = np_write_zero_copy(things->tcp[0], things->buf, LARGE);
 	while (n == LARGE);
@@ -551,13 +563,13 @@ static void wait_for_messages(struct things *things)
 	struct np_message message = { .data = things->buf, .room = 5 };
 	struct np_addr addr;
 
-	soon(things->udp);
+	wait_for(things->udp);
 	HOST_EXPECT(np_readv(things->udp, &part, 1), NP_EDEADLINE);
-	soon(things->udp);
+	wait_for(things->udp);
 	HOST_EXPECT(np_recv_from(things->udp, things->buf, 5, &addr), NP_EDEADLINE);
-	soon(things->udp);
+	wait_for(things->udp);
 	HOST_EXPECT(np_recv_message(things->udp, &message), NP_EDEADLINE);
-	soon(things->udp);
+	wait_for(things->udp);
 	HOST_EXPECT(np_recv_messages(things->udp, &message, 1), NP_EDEADLINE);
 }
 
@@ -568,13 +580,13 @@ static void wait_for_others(struct things *things)
 	int fd;
 
 	HOST_EXPECT(np_read(things->unix_pair[0], things->buf, LARGE), 5);
-	soon(things->unix_pair[0]);
+	wait_for(things->unix_pair[0]);
 	HOST_EXPECT(np_recv_fds(things->unix_pair[0], things->buf, 1, &fd, 1, &count),
 		    NP_EDEADLINE);
-	soon(things->listener);
+	wait_for(things->listener);
 	HOST_EXPECT(np_accept(things->listener, &accepted), NP_EDEADLINE);
 	HOST_EXPECT(np_read(things->pipe[0], things->buf, LARGE), 5);
-	soon(things->pipe[0]);
+	wait_for(things->pipe[0]);
 	HOST_EXPECT(np_copy(things->unix_pair[1], things->pipe[0], 5), NP_EDEADLINE);
 }
 
