@@ -92,6 +92,18 @@ install_packages() {
 	esac
 }
 
+# npm_install DIR PACKAGE: from the npm registry, into the folder. npm only trusts what it was built to trust,
+# and where a network has certificates of its own it would try again for ever: it is told of the system's.
+npm_install() {
+	mkdir -p "$1"
+	store=/etc/ssl/certs/ca-certificates.crt
+	[ -n "${NODE_EXTRA_CA_CERTS-}" ] || [ ! -e "$store" ] || export NODE_EXTRA_CA_CERTS="$store"
+	timeout 300 npm install --prefix "$1" --no-audit --no-fund --ignore-scripts "$2" >"$1/npm.log" 2>&1 && return
+	tail -n 20 "$1/npm.log"
+	echo "npm could not install $2 within five minutes"
+	return 1
+}
+
 # check_stack FILE ...: none of these ELF files asks for a stack that can be executed. One that says
 # nothing does.
 check_stack() {

