@@ -100,6 +100,7 @@ npm_install() {
 	[ -n "${NODE_EXTRA_CA_CERTS-}" ] || [ ! -e "$store" ] || export NODE_EXTRA_CA_CERTS="$store"
 	timeout 300 npm install --prefix "$1" --no-audit --no-fund --ignore-scripts "$2" >"$1/npm.log" 2>&1 && return
 	tail -n 20 "$1/npm.log"
+	rm -rf "$1/node_modules" # or the next run would take a part for the whole
 	echo "npm could not install $2 within five minutes"
 	return 1
 }
