@@ -17,7 +17,7 @@
  * Different from illumos:
  *  - An event is weighed when it is taken, not when it happens: what was read before is not told.
  *  - Nothing but descriptors can be associated, of these no regular files. Waiting for more than
- * one event and asking for their number fail with EINVAL.
+ *    one event and asking for their number fail with EINVAL.
  *  - A descriptor that was closed ends its association only once its number is used here again, or
  *    its event comes; until then the port may look readable for it, once. If another duplicate of
  *    the same file has taken the number, that is not noticed.
