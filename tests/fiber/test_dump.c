@@ -5,6 +5,7 @@
  * A task that has said that it is about to wait may not have come to it: so the report is taken
  * again and again until it says what is expected.
  */
+#include "core/fiber/backtrace.h"
 #include "core/fiber/fiber.h"
 #include "core/sys.h"
 #include "tests/fiber/fiber_fixture.h"
@@ -614,12 +615,15 @@ static void visit(void *arg)
 	(void)arg;
 }
 
-/* Does this build know how, for fibers that are stopped? */
+/* Does this build know how, for fibers that are stopped, and the C library? */
 static bool has_backtraces(void)
 {
 	struct context context = { .sp = report };
+	struct text here;
 
-	return np__context_visit(&context, visit, NULL);
+	np__text_init(&here, NULL, 0);
+	np__backtrace_here(&here);
+	return here.length > 0 && np__context_visit(&context, visit, NULL);
 }
 
 FIBER_TEST(dump, tells_where_a_fiber_waits)

@@ -185,7 +185,7 @@ Test(dial_with, it_comes_from_the_local_path)
 struct refusal {
 	const char *network, *address, *local;
 	int error;
-	const char *text;
+	const char *text; /* before what the system calls it, if it does */
 };
 
 Test(dial_with, a_local_address_that_does_not_fit_is_refused)
@@ -202,19 +202,21 @@ Test(dial_with, a_local_address_that_does_not_fit_is_refused)
 		{ "tcp", "127.0.0.1:1", "127.0.0.1", NP_EADDRESS,
 		  "dial tcp: address 127.0.0.1: missing port in address" },
 		{ "tcp", "127.0.0.1:1", "192.0.2.1:0", -EADDRNOTAVAIL,
-		  "dial tcp 192.0.2.1:0->127.0.0.1:1: bind: cannot assign requested address" },
+		  "dial tcp 192.0.2.1:0->127.0.0.1:1: bind: " },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct np_dial_options options = { .local_address = rows[i].local };
 		struct np_fd *conn = NULL;
-		char text[256];
+		char text[256], expected[256];
 
 		cr_assert_eq(np_dial_with(rows[i].network, rows[i].address, &options, &conn),
 			     rows[i].error, "%s", rows[i].text);
 		cr_assert_null(conn);
 		np_error_text(rows[i].error, text, sizeof(text));
-		cr_assert_str_eq(text, rows[i].text);
+		snprintf(expected, sizeof(expected), "%s%s", rows[i].text,
+			 rows[i].error == NP_EADDRESS ? "" : fixture_error(-rows[i].error));
+		cr_assert_str_eq(text, expected);
 	}
 }
 
@@ -322,7 +324,7 @@ Test(dial_with, the_control_function_can_refuse)
 	cr_assert_eq(np_dial_with("tcp", text, &options, &conn), -EXDEV);
 	cr_assert_null(conn);
 	np_error_text(-EXDEV, told, sizeof(told));
-	snprintf(expected, sizeof(expected), "dial tcp %s: invalid cross-device link", text);
+	snprintf(expected, sizeof(expected), "dial tcp %s: %s", text, fixture_error(EXDEV));
 	cr_assert_str_eq(told, expected);
 	cr_assert_eq(np_set_read_deadline(listener, np_deadline(1000 * 1000)), 0);
 	cr_assert_eq(np_accept(listener, &conn), NP_EDEADLINE, "it was connected");

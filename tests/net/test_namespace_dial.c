@@ -165,27 +165,27 @@ Test(namespace_dial, what_cannot_be_reached_brings_the_next_at_once)
 struct row {
 	const char *address;
 	int error;
-	const char *text;
 };
 
 Test(namespace_dial, what_cannot_be_reached_is_told)
 {
 	const struct row rows[] = {
-		{ "10.1.0.1:1", -EHOSTUNREACH, "dial tcp 10.1.0.1:1: connect: no route to host" },
-		{ "10.2.0.1:1", -EACCES, "dial tcp 10.2.0.1:1: connect: permission denied" },
-		{ "10.4.0.1:1", -ENETUNREACH,
-		  "dial tcp 10.4.0.1:1: connect: network is unreachable" },
+		{ "10.1.0.1:1", -EHOSTUNREACH },
+		{ "10.2.0.1:1", -EACCES },
+		{ "10.4.0.1:1", -ENETUNREACH },
 	};
 
 	namespace_run("ip route add unreachable 10.1.0.0/24");
 	namespace_run("ip route add prohibit 10.2.0.0/24");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct np_fd *conn = NULL;
-		char text[256];
+		char text[256], expected[256];
 
 		cr_assert_eq(np_dial("tcp", rows[i].address, 0, &conn), rows[i].error, "%s",
-			     rows[i].text);
+			     rows[i].address);
 		np_error_text(rows[i].error, text, sizeof(text));
-		cr_assert_str_eq(text, rows[i].text);
+		snprintf(expected, sizeof(expected), "dial tcp %s: connect: %s", rows[i].address,
+			 fixture_error(-rows[i].error));
+		cr_assert_str_eq(text, expected);
 	}
 }

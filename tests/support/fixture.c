@@ -7,6 +7,7 @@
 #include <netpark/fiber.h>
 
 #include <criterion/criterion.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -295,6 +296,15 @@ size_t fixture_parked(void)
 
 	np_poller_get_stats(test_poller, &stats);
 	return stats.parked;
+}
+
+const char *fixture_error(int number)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s", strerror(number));
+	text[0] = (char)tolower((unsigned char)text[0]);
+	return text;
 }
 
 uint64_t fixture_seed(void)

@@ -49,6 +49,9 @@ bool fixture_is_refused(const char *feature);
  * instead. */
 void fixture_needs(const char *feature);
 
+/* What the system calls an errno, as np_error_text() ends with it: C libraries differ in words. */
+const char *fixture_error(int number);
+
 /* The backend under test. */
 const struct runtime_poll *fixture_backend(void);
 
