@@ -47,6 +47,7 @@ void host_skip(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
+	fprintf(stderr, "[SKIP] "); /* for those who collect what was skipped */
 	tell("skipped", format, args);
 	va_end(args);
 	_exit(HOST_SKIPPED);
@@ -84,8 +85,8 @@ static void run_case(const struct host_case *one)
 	_exit(HOST_PASSED);
 }
 
-/* Returns whether it went well. */
-static bool try_case(const struct host_case *one)
+/* Returns HOST_PASSED, HOST_SKIPPED or HOST_FAILED. */
+static int try_case(const struct host_case *one)
 {
 	pid_t child = fork();
 	int status;
@@ -94,14 +95,14 @@ static bool try_case(const struct host_case *one)
 		run_case(one);
 	if (child < 0 || waitpid(child, &status, 0) != child) {
 		fprintf(stderr, "%s: it could not be run: %s\n", one->name, strerror(errno));
-		return false;
+		return HOST_FAILED;
 	}
 	if (WIFEXITED(status) &&
 	    (WEXITSTATUS(status) == HOST_PASSED || WEXITSTATUS(status) == HOST_SKIPPED))
-		return true;
+		return WEXITSTATUS(status);
 	fprintf(stderr, "%s: %s %d\n", one->name, WIFSIGNALED(status) ? "died of signal" : "exit",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	return false;
+	return HOST_FAILED;
 }
 
 static bool is_wanted(const struct host_case *one, int argc, char **argv)
@@ -114,8 +115,7 @@ static bool is_wanted(const struct host_case *one, int argc, char **argv)
 
 int host_main(int argc, char **argv, const struct host_case *cases, size_t count)
 {
-	bool all_well = true;
-	int tried = 0;
+	int passed = 0, skipped = 0, failed = 0;
 
 	host_backend = argc > 1 ? runtime_poll_find(argv[1]) : NULL;
 	if (!host_backend) {
@@ -123,12 +123,15 @@ int host_main(int argc, char **argv, const struct host_case *cases, size_t count
 		return 2;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!is_wanted(&cases[i], argc, argv))
-			continue;
-		all_well = try_case(&cases[i]) && all_well;
-		tried++;
+		int result = is_wanted(&cases[i], argc, argv) ? try_case(&cases[i]) : 0;
+
+		passed += result == HOST_PASSED;
+		skipped += result == HOST_SKIPPED;
+		failed += result == HOST_FAILED;
 	}
-	return all_well && tried > 0 ? 0 : 1;
+	if (passed == 0 && failed == 0 && skipped > 0)
+		return HOST_SKIPPED;
+	return passed > 0 && failed == 0 ? 0 : HOST_FAILED;
 }
 
 void host_reap(int64_t pid, int expected, const char *what)

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 enum {
+	HOST_FAILED = 1,
 	HOST_PASSED = 42, /* 0 would also be what exit(3) in the wrong place says */
 	HOST_SKIPPED = 77,
 };
@@ -41,6 +42,7 @@ struct host_case {
 
 extern const struct runtime_poll *host_backend;
 
+/* 0, HOST_FAILED, or HOST_SKIPPED if that is all that happened. */
 int host_main(int argc, char **argv, const struct host_case *cases, size_t count);
 
 #define HOST_MAIN(argc, argv, cases)                                                               \

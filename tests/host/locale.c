@@ -60,8 +60,9 @@ static void note_path(struct texts *texts)
 {
 	struct np_fd *listener;
 	struct np_addr addr;
-	const char path[] = "/tmp/netpark-\xa4\x40-\xfd";
+	char path[64];
 
+	snprintf(path, sizeof(path), "/tmp/netpark-\xa4\x40-\xfd-%d", (int)getpid());
 	unlink(path);
 	HOST_EXPECT(np_listen("unix", path, &listener), 0);
 	HOST_EXPECT(np_local_addr(listener, &addr), 0);
@@ -154,9 +155,12 @@ int main(int argc, char **argv)
 	snprintf(backend, sizeof(backend), "%s", runtime_poll_default()->name);
 	for (int i = 1; i < argc; i++) {
 		const struct host_case one = { argv[i], in_locale };
+		int result;
 
 		name = argv[i];
-		status |= host_main(2, fixed, &one, 1);
+		result = host_main(2, fixed, &one, 1);
+		if (status != HOST_FAILED && result != 0)
+			status = result;
 	}
 	return argc > 1 ? status : 2;
 }

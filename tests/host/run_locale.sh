@@ -7,7 +7,7 @@ program=$1
 export LOCPATH=$2
 
 if ! command -v localedef >/dev/null 2>&1 || [ ! -e /usr/share/i18n/locales/tr_TR ]; then
-	echo "skipped: no localedef, or not what it makes locales from (Debian: locales)"
+	echo "[SKIP] locales: no localedef, or not what it makes locales from (Debian: locales)"
 	exit 77
 fi
 mkdir -p "$LOCPATH"

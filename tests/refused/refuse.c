@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	}
 	error = refuse(argv[1]);
 	if (error == -ENOTSUP) {
-		printf("SKIP: nothing can be refused here: no seccomp filters\n");
+		printf("[SKIP] nothing can be refused here: no seccomp filters\n");
 		return SKIPPED;
 	}
 	if (error) {

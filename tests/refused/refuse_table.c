@@ -171,7 +171,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return !list || check(list) != 0;
 	if (!is_possible()) {
-		printf("SKIP: nothing can be refused here: no seccomp filters\n");
+		printf("[SKIP] nothing can be refused here: no seccomp filters\n");
 		return SKIPPED;
 	}
 	if (check_each() + check_words() + check_in_child("all") +
