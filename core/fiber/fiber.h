@@ -141,8 +141,8 @@ struct worker {
 	_Atomic(struct fiber *) cancels; /* fibers of ours that others asked to end */
 	_Atomic int sleep;               /* enum worker_sleep */
 	bool has_stolen;                 /* since it last slept */
-	int64_t left_since;              /* when it last began to leave newborns to others, or 0 */
-	uint64_t left_round;             /* its round then */
+	int64_t left_since;              /* leaves newborns to others since then, or 0 */
+	int64_t leaves_none_until;       /* for it has waited in vain */
 	uint64_t born_before;            /* when it last looked for newborns */
 	atomic_bool is_held;             /* stands still: see hold.c */
 	_Atomic int64_t looked;          /* when, or 0: kept only once dumps are wanted */
@@ -225,7 +225,7 @@ bool np__worker_has_messages(struct worker *worker);
 /* ns that a worker which has many fibers leaves newborns to others: more than a wake-up takes. */
 enum { NEWBORN_PATIENCE = 300 * 1000 };
 
-/* ns after which one that waited in vain waits again. */
+/* ns for which one that waited in vain, and starts more, does not wait again. */
 enum { NEWBORN_MEMORY = 10 * 1000 * 1000 };
 
 void np__newborns_init(struct newborns *newborns);

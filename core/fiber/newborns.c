@@ -93,28 +93,29 @@ static size_t room_of(const struct worker *worker)
  * How many of @count newborns @worker takes. Not all at once: the first of them may keep it busy,
  * and the others could be stolen. But as many as it has itself started since it last looked,
  * @recent, and some more: or those that start others would go on while ever more of these wait.
- * What others have room for is left to them for a while; who has waited in vain does not wait again
- * for each that comes next. However long its fibers keep it from looking, at the look after one at
- * which it began to leave some it takes them.
+ * What others have room for is left to them for a while. Who has waited in vain, and starts more
+ * all the time, does not wait again for each.
  */
 static size_t share_of(struct worker *worker, size_t count, size_t recent)
 {
 	size_t half = (count + 1) / 2;
 	size_t most = half < ADOPT + recent ? half : ADOPT + recent;
 	size_t room = room_of(worker);
-	uint64_t rounds;
 	int64_t now;
 
 	if (most <= room)
 		return most;
 	now = np_time();
-	rounds = atomic_load_explicit(&worker->rounds, memory_order_relaxed);
-	if (!worker->left_since ||
-	    (now - worker->left_since > NEWBORN_MEMORY && rounds - worker->left_round > 1)) {
+	if (now < worker->leaves_none_until)
+		return most;
+	if (!worker->left_since)
 		worker->left_since = now;
-		worker->left_round = rounds;
-	}
-	return now - worker->left_since < NEWBORN_PATIENCE ? room : most;
+	if (now - worker->left_since < NEWBORN_PATIENCE)
+		return room;
+	worker->left_since = 0;
+	if (recent > 0)
+		worker->leaves_none_until = now + NEWBORN_MEMORY;
+	return most;
 }
 
 static bool adopt(struct worker *worker, struct newborns *newborns, size_t recent)
@@ -163,7 +164,11 @@ static bool steal(struct worker *worker)
 
 bool np__newborns_find(struct worker *worker)
 {
-	return np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker));
+	if (np__newborns_adopt(worker) || (worker->runtime->worker_count > 1 && steal(worker)))
+		return true;
+	if (worker->left_since && !np__newborns_exist(worker->runtime))
+		worker->left_since = 0;
+	return false;
 }
 
 /* ---- the searcher ------------------------------------------------------------------------- */
