@@ -43,6 +43,7 @@ wrong=$(grep -E '^[^ ]*:[0-9]+:[0-9]+ .*\]$' build-lint/actionlint.log | grep -v
 
 # What they ask ci/test for.
 names=$(sed -nE 's/^ *(- )?(run: )?ci\/test ([a-z ]*)$/\3/p' .github/workflows/*.yml .builds/*.yml | tr ' ' '\n')
+[ -n "$names" ] || complain "no manifest runs ci/test"
 for name in $(echo "$names" | sort -u); do
 	grep -q "^step $name " ci/test || complain "a manifest runs ci/test $name: there is no such step"
 done
