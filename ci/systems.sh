@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 #	programs   the library, the examples and all other plain programs, each public header by itself
 #	all        and the suites, which are compiled and not linked
 #	compiled   the same, and none of the programs linked: zig has not all of that C library
-#	run        the library and examples; with musl all; and run
+#	run        the library and the examples, with musl the races and suites, too; and run
 #
 # DragonFly and illumos are not there: zig does not have their headers.
 systems() {
@@ -80,7 +80,7 @@ build() {
 	*,programs) unwanted='^tests/suites/' ;;
 	*macos,all) unwanted='^tests/suites/test-|host-plugin|host-loading' ;; # on plugins zig's linker dies
 	*,all) unwanted='^tests/suites/test-' ;;
-	*musl,run) unwanted='^tests/(suites/test-(faults|net)|host/)' ;;
+	*musl,run) unwanted='^tests/(bench/|fuzz/|host/|install/|suites/test-(faults|net))' ;;
 	*,run) unwanted='^tests/(bench|fuzz|host|install|stress|suites)/' ;;
 	esac
 	ninja -C "$1" -t targets all | sed -nE "s/: ($rules).*//p" |
@@ -91,7 +91,7 @@ build() {
 # Without those suites that count calls of glibc's, or want what Debian's musl is too old for: in a child its
 # main thread cannot end before others, and it takes no 40 addresses of a name, nor 253 descriptors at once.
 run_musl() {
-	meson test -C "$1" --print-errorlogs --no-rebuild --suite epoll --suite switch --no-suite pipe \
+	meson test -C "$1" --print-errorlogs --no-rebuild --suite epoll --suite switch --no-suite pipe --no-suite tasks \
 		--no-suite faults --no-suite host --no-suite net >"$1/test.log" 2>&1 ||
 		{ tail -n 60 "$1/test.log"; return 1; }
 }
@@ -120,7 +120,9 @@ try() {
 	x86_64-linux-musl) file=--native-file; native_file "$dir" ;;
 	*) file=--cross-file; cross_file "$1" "$2" "$4" ;;
 	esac >"$dir/target.ini"
-	meson setup "$dir" --werror $file "$dir/target.ini" -Dtests=enabled -Dcriterion=standin -Doptimization=1 \
+	tests=enabled
+	[ "$5" != library ] || tests=disabled
+	meson setup "$dir" --werror $file "$dir/target.ini" -Dtests=$tests -Dcriterion=standin -Doptimization=0 \
 		-Ddebug=false >"$dir/setup.log" 2>&1 || { tail -n 20 "$dir/setup.log"; return 1; }
 	build "$dir" "$5" || return 1
 	case $1 in
