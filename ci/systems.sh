@@ -124,9 +124,7 @@ try() {
 	x86_64-linux-musl) file=--native-file; native_file "$dir" ;;
 	*) file=--cross-file; cross_file "$1" "$2" "$4" ;;
 	esac >"$dir/target.ini"
-	tests=enabled
-	[ "$5" != library ] || tests=disabled
-	meson setup "$dir" --werror $file "$dir/target.ini" -Dtests=$tests -Dcriterion=standin -Doptimization=0 \
+	meson setup "$dir" --werror $file "$dir/target.ini" -Dtests=enabled -Dcriterion=standin -Doptimization=0 \
 		-Ddebug=false >"$dir/setup.log" 2>&1 || { tail -n 20 "$dir/setup.log"; return 1; }
 	build "$dir" "$5" || return 1
 	case $1 in
