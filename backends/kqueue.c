@@ -7,6 +7,7 @@
  * EVFILT_USER, which NetBSD and OpenBSD long lacked and whose edge can be lost to a look.
  */
 #include "backends/backends.h"
+#include "backends/wait_time.h"
 #include "backends/wakeup.h"
 #include "core/uncancelled.h"
 
@@ -21,9 +22,6 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Some kernels refuse timeouts they think absurd; a capped wait is only an early one. */
-static const time_t LONGEST_WAIT_S = 1000000;
 
 struct kqueue_state {
 	int kq;
@@ -203,17 +201,9 @@ static int kqueue_runtime_close(void *opaque, int fd)
 static int wait_once(struct kqueue_state *state, struct kevent *ready, unsigned short capacity,
 		     int64_t delta_ns)
 {
-	struct timespec timeout = { 0, 0 };
+	const struct timespec timeout = np__wait_time(delta_ns);
 
-	if (delta_ns < 0)
-		return kevent(state->kq, NULL, 0, ready, capacity, NULL);
-	if (delta_ns / 1000000000 >= LONGEST_WAIT_S) {
-		timeout.tv_sec = LONGEST_WAIT_S;
-	} else {
-		timeout.tv_sec = (time_t)(delta_ns / 1000000000);
-		timeout.tv_nsec = (long)(delta_ns % 1000000000);
-	}
-	return kevent(state->kq, NULL, 0, ready, capacity, &timeout);
+	return kevent(state->kq, NULL, 0, ready, capacity, delta_ns < 0 ? NULL : &timeout);
 }
 
 /*

@@ -13,6 +13,7 @@
  */
 #include "backends/backends.h"
 #include "backends/poll_events.h"
+#include "backends/wait_time.h"
 #include "backends/wakeup.h"
 
 #include <errno.h>
@@ -25,9 +26,6 @@
 #include <unistd.h>
 
 enum { END = -1 };
-
-/* Timeouts that the kernel might think absurd are cut; a capped wait is only an early one. */
-static const time_t LONGEST_WAIT_S = 1000000;
 
 /* What is known of one descriptor number. */
 struct entry {
@@ -215,15 +213,9 @@ static void ports_runtime_arm(void *opaque, int fd, unsigned mode)
  */
 static int wait_once(struct ports_state *state, port_event_t *ready, int capacity, int64_t delta_ns)
 {
-	struct timespec timeout = { 0, 0 };
+	struct timespec timeout = np__wait_time(delta_ns);
 	uint_t count = 1; /* that it waits for; it takes what there is */
 
-	if (delta_ns / 1000000000 >= LONGEST_WAIT_S) {
-		timeout.tv_sec = LONGEST_WAIT_S;
-	} else if (delta_ns > 0) {
-		timeout.tv_sec = (time_t)(delta_ns / 1000000000);
-		timeout.tv_nsec = (long)(delta_ns % 1000000000);
-	}
 	ready[0].portev_source = 0; /* that of no event */
 	if (port_getn(state->port, ready, (uint_t)capacity, &count,
 		      delta_ns < 0 ? NULL : &timeout) < 0 &&

@@ -101,6 +101,9 @@ static inline const struct fd_memory *np__fd_memory(struct np_fd *fd)
 	return *(const struct fd_memory **)np__fd_behind(fd);
 }
 
+/* Offsets of files are int64_t to the program. */
+_Static_assert(sizeof(off_t) >= 8, "32 bits want -D_FILE_OFFSET_BITS=64, which Meson adds");
+
 /* The most bytes of one system call: some fail at 2 GiB, and a round number keeps alignment. */
 #define FD_IO_MAX ((size_t)1 << 30)
 

@@ -15,8 +15,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(off_t) >= 8, "32 bits want -D_FILE_OFFSET_BITS=64, which Meson adds");
-
 struct file_call {
 	int sysfd;
 	char *data;

@@ -26,8 +26,6 @@
  */
 enum { PIECE = 256 << 10, BUFFER = 64 << 10 };
 
-_Static_assert(sizeof(off_t) >= 8, "32 bits want -D_FILE_OFFSET_BITS=64, which Meson adds");
-
 struct sending {
 	struct np_fd *file;
 	int64_t offset;
